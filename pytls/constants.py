@@ -1,4 +1,4 @@
-"""Every constant of `ssl` that is a number or a text: literal, in the standard library's enum types.
+"""The constants of `ssl`: literal numbers and texts, in the standard library's enum types.
 
 No number is taken from the running interpreter, whose own `ssl` may be older, newer or missing.
 The numbers are those of OpenSSL 1.1.1 to 4.0, which agree but for what a comment says; the few

@@ -6,15 +6,14 @@ So an `except ssl.SSLError` anywhere in a program also catches what pytls raises
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 # The interpreter's extension modules come before pytls opens a libcrypto: glibc binds a library
 # by its soname, and an older libcrypto.so.3 that is already there makes a later `import ssl` or
 # `import hashlib` fail for want of a symbol version.
-try:
+with suppress(ImportError):
     import _hashlib  # noqa: F401
-except ImportError:
-    pass
 
 try:
     from _ssl import (
