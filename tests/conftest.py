@@ -1,0 +1,63 @@
+"""Fixtures for every test: the certificates, the versions of TLS, and who plays which end."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Iterator
+
+import pytest
+from peers import Contexts, Ends, Pair, Sides, client_context, connected, server_context
+from pki import Pki
+
+import pytls
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that hangs fails, with every thread's stack."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(30))
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """One authority and its certificates for the whole run."""
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+def tls_version(request: pytest.FixtureRequest) -> str:
+    """The version both ends are held to, as SSLSocket.version() tells it."""
+    return str(request.param)
+
+
+@pytest.fixture(
+    params=[Sides(pytls, ssl), Sides(ssl, pytls), Sides(pytls, pytls)],
+    ids=["pytls-client", "pytls-server", "pytls-both"],
+)
+def sides(request: pytest.FixtureRequest) -> Sides:
+    """Which ends pytls plays; the standard library plays the other."""
+    sides: Sides = request.param
+    return sides
+
+
+@pytest.fixture
+def contexts(sides: Sides, pki: Pki, tls_version: str) -> Contexts:
+    """The client trusts the authority; the server has its certificate."""
+    return Contexts(
+        client_context(sides.client, pki, tls_version),
+        server_context(sides.server, pki, tls_version),
+    )
+
+
+@pytest.fixture
+def pair(contexts: Contexts) -> Iterator[Pair]:
+    """Both ends after their handshake."""
+    with connected(contexts) as pair:
+        yield pair
+
+
+@pytest.fixture
+def ends(pair: Pair, sides: Sides) -> Ends:
+    """The same connection, as the end under test and the other."""
+    return Ends(*pair) if sides.client is pytls else Ends(*reversed(pair))
