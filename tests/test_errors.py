@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import os
 import pickle
 import ssl
-import subprocess
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Iterator
 
 import pytest
+from child import WITHOUT_SSL, python
 
 from pytls import errors
 
@@ -77,16 +75,6 @@ def told(error: BaseException) -> dict[str, Any]:
         "attributes": {name: getattr(error, name, "absent") for name in ATTRIBUTES},
         "dict": vars(error),
     }
-
-
-def python(code: str) -> bytes:
-    """What another Python writes; it loads the OpenSSL that is the default here."""
-    environment = {name: os.environ[name] for name in os.environ if not name.startswith("PYTLS_")}
-    environment["PYTHONPATH"] = str(Path(errors.__file__).resolve().parent.parent)
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", [*CLASSES, "CertificateError", "socket_error"])
@@ -173,8 +161,7 @@ def test_without_ssl_a_subclass_is_pickled_as_itself(
 
 def test_an_error_pickled_where_there_is_no_ssl_becomes_the_interpreters_own() -> None:
     pickled = python(
-        "import sys; sys.modules['_ssl'] = sys.modules['ssl'] = None\n"
-        "import pickle\n"
+        WITHOUT_SSL + "import pickle\n"
         "from pytls import errors\n"
         "error = errors.SSLCertVerificationError(1, 'refused')\n"
         "error.verify_code = 18\n"
