@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
-from ssl import SSLError
+import time
 from types import ModuleType
 from typing import Any, Callable, Iterator, NamedTuple
 
 from pki import HOSTNAME, LOOPBACK, Credentials, Pki
 
 DEADLINE = 10.0  # seconds; far more than anything here takes
+SHORT = 0.1  # seconds; a timeout that is meant to pass
 RECORD = 16384  # bytes of plaintext in one record at most, RFC 8446 section 5.1
 
 
@@ -206,8 +208,43 @@ def hears_the_end(sock: Any) -> bool:
     """
     try:
         return bool(sock.recv(1) == b"")
-    except (ConnectionResetError, SSLError):
+    except (ConnectionResetError, ssl.SSLError):
         return True
+
+
+class ByHand:
+    """A server at the other end of a plain socket, whose every byte the test sends itself."""
+
+    def __init__(self, sock: socket.socket, pki: Pki) -> None:
+        self.sock = sock
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = server_context(ssl, pki)
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+
+    def handshake(self) -> None:
+        """Answer until the handshake is done."""
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self.sock.sendall(self.outgoing.read())
+                self.incoming.write(self.sock.recv(65536))
+            else:
+                self.sock.sendall(self.outgoing.read())
+                return
+
+    def encrypt(self, data: bytes) -> bytes:
+        """The ciphertext of `data`: the test sends it as it likes."""
+        self.tls.write(data)
+        return self.outgoing.read()
+
+
+@contextlib.contextmanager
+def takes_about(seconds: float) -> Iterator[None]:
+    """Hold that the block takes so long: not clearly less, and not several times as much."""
+    start = time.monotonic()
+    yield
+    assert 0.9 * seconds < time.monotonic() - start < seconds + 1
 
 
 @contextlib.contextmanager
