@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator
 
 import pytest
 
@@ -20,11 +20,11 @@ PACKAGE = ROOT / "pytls"
 
 #: A module imports only from rows above its own; row 0 is open to all.
 LAYERS = """
-    constants errors hostname _arguments _reasons
+    constants errors hostname _arguments
     _loader
     _declare
     _libcrypto _libssl
-    _features
+    _features _reasons
     _queue
     _handle
     bio x509 session rand _callbacks
@@ -46,12 +46,12 @@ def source(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def modules() -> List[Path]:
+def modules() -> list[Path]:
     """Every module of the package."""
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def files() -> List[Path]:
+def files() -> list[Path]:
     """Every Python file of the project."""
     return [path for part in ("pytls", "tests", "tools") for path in (ROOT / part).rglob("*.py")]
 
@@ -141,7 +141,7 @@ def test_nothing_imports_a_star(path: Path) -> None:
     assert "*" not in names
 
 
-def public(node: ast.AST, prefix: str = "") -> Iterator[Tuple[str, str]]:
+def public(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every public class, function and method below `node`, with its docstring."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.If, ast.Try, ast.ExceptHandler)):
@@ -193,7 +193,8 @@ FORBIDDEN = (
 ).split()
 
 def watch(event, args):
-    if event in FORBIDDEN or event == "open" and isinstance(args[0], (str, bytes)) and args[2] & WRITING:
+    writes = event == "open" and isinstance(args[0], (str, bytes)) and args[2] & WRITING
+    if writes or event in FORBIDDEN:
         print(event, args, file=sys.stderr, flush=True)
         os._exit(99)
 
@@ -207,15 +208,14 @@ runpy.run_module("pytls", run_name="__main__", alter_sys=True)
 """
 
 
-def python(*arguments: str, path: Path = ROOT, prefix: Tuple[str, ...] = ()) -> str:
+def python(*arguments: str, path: Path = ROOT, prefix: tuple[str, ...] = ()) -> str:
     """What a fresh Python prints that finds pytls at `path`."""
     done = subprocess.run(
         [*prefix, sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": str(path)},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
+        capture_output=True,
+        text=True,
         timeout=60,
         check=False,
     )
@@ -258,7 +258,7 @@ def test_it_works_where_nothing_can_be_written(tmp_path: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     # Root writes where it likes; without this capability it is held to the modes like anybody.
-    prefix: Tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
     if os.geteuid() == 0:
         prefix = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
 

@@ -11,7 +11,7 @@ import tarfile
 import zipfile
 from email.parser import Parser
 from pathlib import Path
-from typing import Dict, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -29,7 +29,7 @@ class Built(NamedTuple):
     sdist: Path
     wheel: Path
 
-    def digests(self) -> Dict[str, str]:
+    def digests(self) -> dict[str, str]:
         """SHA-256 by file name."""
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self}
 
@@ -69,7 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def test_another_checkout_gives_the_same_bytes(built: Built, tmp_path: Path) -> None:
-    """Neither file times, nor modes, nor the leavings of an earlier build come into the archives."""
+    """Neither file times, nor modes, nor an earlier build's leavings come into the archives."""
     other = checkout(tmp_path / "other")
     stale = other / "build" / "lib" / "pytls"
     stale.mkdir(parents=True)

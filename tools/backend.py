@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import shutil
 import tarfile
 import time
 import zipfile
@@ -43,30 +42,34 @@ __all__ = [
 EPOCH = max(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), 315_532_800)
 
 
-def build_sdist(folder: str, settings: Any = None) -> str:
-    """Build the sdist into `folder`; return its file name."""
+def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
+    """Build the sdist into the folder; return its file name."""
     forget_earlier_builds()
-    name: str = build_meta.build_sdist(folder, settings)
-    rewrite_tar(Path(folder, name))
+    name: str = build_meta.build_sdist(sdist_directory, config_settings)
+    rewrite_tar(Path(sdist_directory, name))
     return name
 
 
-def build_wheel(folder: str, settings: Any = None, metadata: str | None = None) -> str:
-    """Build the wheel into `folder`; return its file name."""
+def build_wheel(
+    wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
+) -> str:
+    """Build the wheel into the folder; return its file name."""
     forget_earlier_builds()
-    name: str = build_meta.build_wheel(folder, settings, metadata)
-    rewrite_zip(Path(folder, name))
+    name: str = build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+    rewrite_zip(Path(wheel_directory, name))
     return name
 
 
 def forget_earlier_builds() -> None:
-    """Remove what setuptools reads back: a module that is gone would live on in the next wheel."""
-    shutil.rmtree("build/lib", ignore_errors=True)
-    shutil.rmtree("pytls.egg-info", ignore_errors=True)
+    """Remove what setuptools reads back: a module that is gone would stay in."""
+    # Files, not folders: within one process it remembers which folders it has made
+    for path in [Path("pytls.egg-info/SOURCES.txt"), *Path("build/lib").rglob("*")]:
+        if path.is_file():
+            path.unlink()
 
 
 def rewrite_tar(path: Path) -> None:
-    """Write the .tar.gz at `path` again: sorted, owned by nobody, one time, without the egg-info."""
+    """Write the .tar.gz at `path` again: sorted, owned by nobody, one time, no egg-info."""
     with tarfile.open(path) as old:
         members = [(member, old.extractfile(member)) for member in old]
         files = [(member, file.read()) for member, file in members if file]

@@ -32,7 +32,7 @@ def main() -> int:
 
 def runs_tox() -> bool:
     """Whether an earlier run has left a tox that starts."""
-    return PYTHON.exists() and run(str(PYTHON), "-c", "import tox", check=False) == 0
+    return PYTHON.exists() and run(str(PYTHON), "-c", "import tox", check=False, quiet=True) == 0
 
 
 def install_venv() -> None:
@@ -42,14 +42,16 @@ def install_venv() -> None:
         sys.exit("This Python has no venv (the module ensurepip is missing); install it first.")
     if os.geteuid():
         sys.exit(f"One package is missing; run this, then try again:  sudo apt install {package}")
+    print(f"Installing {package}, which Debian keeps apart from Python.", flush=True)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     run("apt-get", "-qq", "update")
-    run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", package)
+    run("apt-get", "-qq", "install", "--no-install-recommends", package)
 
 
-def run(*command: str, check: bool = True) -> int:
+def run(*command: str, check: bool = True, quiet: bool = False) -> int:
     """Run `command` from the project's folder; return its status, or leave with it when `check`."""
-    status = subprocess.run(command, cwd=ROOT, check=False).returncode
+    to = subprocess.DEVNULL if quiet else None
+    status = subprocess.run(command, cwd=ROOT, stdout=to, stderr=to, check=False).returncode
     if check and status:
         sys.exit(f"{' '.join(command)}: exit status {status}")
     return status
