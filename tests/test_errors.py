@@ -186,7 +186,7 @@ def test_the_interpreters_modules_are_loaded_before_pytls_opens_a_library() -> N
         "    elif event == 'ctypes.dlopen' and 'libcrypto' in str(args[0]):\n"
         "        seen.append('library')\n"
         "sys.addaudithook(hook)\n"
-        "import pytls\n"
+        "import pytls._loader\n"
         "print(*seen)\n"
     )
 
