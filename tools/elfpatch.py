@@ -29,7 +29,7 @@ OLDEST = {3: "GLIBC_2.0", 62: "GLIBC_2.2.5", 183: "GLIBC_2.17"}  # by e_machine:
 ORIGIN = b"$ORIGIN"
 
 
-class Refused(Exception):
+class PatchError(Exception):
     """The file is not what can be patched safely; it says why."""
 
 
@@ -55,7 +55,7 @@ class Elf:
 
     def __init__(self, data: bytearray) -> None:
         if data[:4] != b"\x7fELF" or data[5] != 1:
-            raise Refused("not a little-endian ELF file")
+            raise PatchError("not a little-endian ELF file")
         self.data = data
         wide = data[4] == 2
         self._dyn = "<qQ" if wide else "<iI"
@@ -67,27 +67,29 @@ class Elf:
         ]
         by_type = {h[1]: Section(h[4], h[5], h[6], h[9]) for h in reversed(headers)}
         if SHT_DYNAMIC not in by_type:
-            raise Refused("no dynamic section")
+            raise PatchError("no dynamic section")
         self.sections = by_type
         self._strings = headers[by_type[SHT_DYNAMIC].link][4]
 
+    @property
     def needed(self) -> list[str]:
         """The sonames that this library asks the loader for."""
         return [self._string(value) for _, tag, value in self._dynamic() if tag == DT_NEEDED]
 
     @property
     def soname(self) -> str:
+        """What the loader calls this library."""
         return next(self._string(value) for _, tag, value in self._dynamic() if tag == DT_SONAME)
 
     def rename(self, renames: dict[str, str]) -> None:
-        """Write each new name over the old one, as soname and as what is needed; not a longer one."""
+        """Write each new name, not a longer one, over the old: as soname and as what is needed."""
         places = {value for _, tag, value in self._dynamic() if tag in (DT_NEEDED, DT_SONAME)}
         places.update(file for file, _ in self._verneed())
         for place in places:
             old = self._string(place)
             new = renames.get(old, old)
             if len(new) > len(old):
-                raise Refused(f"{new} is longer than {old}")
+                raise PatchError(f"{new} is longer than {old}")
             self._write(place, new.encode().ljust(len(old), b"\0"))
 
     def search_beside(self) -> None:
@@ -97,11 +99,11 @@ class Elf:
         if any(tag == DT_RPATH for _, tag, _ in entries):
             return
         if len(nulls) < 2:
-            raise Refused("no spare entry in the dynamic section")
+            raise PatchError("no spare entry in the dynamic section")
         place = next(value for _, tag, value in entries if tag == DT_SONAME)
         place += len(self._string(place)) + 1
         if self.data[self._strings + place :][: len(ORIGIN)].strip(b"\0"):
-            raise Refused("no room for $ORIGIN: give a shorter soname")
+            raise PatchError("no room for $ORIGIN: give a shorter soname")
         self._write(place, ORIGIN)
         struct.pack_into(self._dyn, self.data, nulls[0], DT_RPATH, place)
 
@@ -114,13 +116,13 @@ class Elf:
                 continue
             old = next((each for each in wanted if each.version == OLDEST.get(machine)), None)
             if old is None:
-                raise Refused(f"{self._string(file)}: nothing older than {C23} is needed")
+                raise PatchError(f"{self._string(file)}: nothing older than {C23} is needed")
             for place in self._symbols(new.number):
                 (name,) = struct.unpack_from("<I", self.data, place)
                 if self._string(name) not in C23_NAMES:
-                    raise Refused(f"needs {self._string(name)} of {C23}")
+                    raise PatchError(f"needs {self._string(name)} of {C23}")
                 struct.pack_into("<I", self.data, place, name + len(C23_PREFIX))
-            # The loader reads hash, flags, index, name, next: the old version's under the new index.
+            # hash, flags, index, name, next: the old version's, under the new one's index
             hashed, flags, _, text, _ = struct.unpack_from("<IHHII", self.data, old.position)
             (following,) = struct.unpack_from("<I", self.data, new.position + 12)
             packed = (hashed, flags, new.number, text, following)
@@ -165,12 +167,12 @@ class Elf:
 
 
 def read(path: Path) -> Elf:
-    """The ELF file at `path`; raises Refused when it is none."""
+    """The ELF file at `path`; raises PatchError when it is none."""
     return Elf(bytearray(path.read_bytes()))
 
 
 def patch(source: Path, target: Path, renames: dict[str, str], *, rpath: bool = False) -> None:
-    """Write to `target` what `source` becomes; raises Refused and writes nothing when it cannot."""
+    """Write to `target` what `source` becomes; PatchError, and nothing written, if it cannot."""
     elf = read(source)
     elf.rename(renames)
     elf.relax_glibc()
@@ -180,6 +182,7 @@ def patch(source: Path, target: Path, renames: dict[str, str], *, rpath: bool = 
 
 
 def main() -> int:
+    """Patch one file; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rpath", action="store_true", help="search beside the library: $ORIGIN")
     parser.add_argument("source", type=Path, metavar="IN")
@@ -189,7 +192,7 @@ def main() -> int:
     try:
         renames = dict(each.split("=", 1) for each in args.rename)
         patch(args.source, args.target, renames, rpath=args.rpath)
-    except (Refused, OSError, ValueError) as error:
+    except (PatchError, OSError, ValueError) as error:
         print(f"{args.source}: {error}", file=sys.stderr)
         return 1
     return 0
