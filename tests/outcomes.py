@@ -10,12 +10,14 @@ from typing import Any, Callable, NamedTuple
 
 import pytls
 
+MODULES = {"ssl", "_ssl", "pytls"}
 SAME_LIBRARY = ssl.OPENSSL_VERSION_NUMBER == pytls.OPENSSL_VERSION_NUMBER
 
 
 class Value(NamedTuple):
-    """A call that returned."""
+    """A call that returned; objects of the modules themselves are compared by class alone."""
 
+    kind: str
     value: Any
 
 
@@ -36,9 +38,11 @@ def outcome(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Value | Rais
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            return Value(call(*args, **kwargs))
+            value = call(*args, **kwargs)
     except Exception as error:
         return raised(error)
+    own = type(value).__module__.partition(".")[0] in MODULES and not isinstance(value, int)
+    return Value(type(value).__name__, None if own else value)
 
 
 def raised(error: BaseException) -> Raised:

@@ -215,10 +215,10 @@ def hears_the_end(sock: Any) -> bool:
 class ByHand:
     """A server at the other end of a plain socket, whose every byte the test sends itself."""
 
-    def __init__(self, sock: socket.socket, pki: Pki) -> None:
+    def __init__(self, sock: socket.socket, pki: Pki, version: str | None = None) -> None:
         self.sock = sock
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = server_context(ssl, pki)
+        context = server_context(ssl, pki, version)
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
 
     def handshake(self) -> None:
