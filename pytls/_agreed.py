@@ -1,0 +1,231 @@
+"""What the two sides of a connection have agreed on, and who the peer is."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_char_p, c_int, c_uint, c_void_p, create_string_buffer, string_at
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import _features as features
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from ._handle import Handle
+from ._queue import from_queue, from_ssl, take
+from .session import SSLSession
+from .x509 import Certificate, decode, der
+
+Cipher = Tuple[str, str, int]
+
+_FINISHED_MOST = 128
+"""More than any Finished message's bytes. RFC 5246 §7.4.9"""
+
+
+class Agreed:
+    """The questions that can be put to a connection; each takes its lock."""
+
+    __slots__ = ()
+
+    ptr: Any
+    _lock: Any
+    context: Handle
+    server_side: bool
+
+    # --- the peer
+
+    def getpeercert(self, binary_form: bool) -> Any:
+        """`ssl.SSLSocket.getpeercert`; SSL_get1_peer_certificate(3)"""
+        with self._lock:
+            if not libssl.SSL_is_init_finished(self.ptr):
+                raise ValueError("handshake not done yet")
+            address = libssl.SSL_get1_peer_certificate(self.ptr)
+            if not address:
+                return None
+            encoded = Certificate._of(address)._der()
+            if binary_form:
+                return encoded
+            if not libssl.SSL_get_verify_mode(self.ptr) & libssl.SSL_VERIFY_PEER:
+                return {}
+        return decode(encoded)
+
+    def get_verified_chain(self) -> Optional[List[bytes]]:
+        """From the peer's certificate to the root, DER. SSL_get0_verified_chain(3)"""
+        with self._lock:
+            return _chain(libssl.SSL_get0_verified_chain(self.ptr))
+
+    def get_unverified_chain(self) -> Optional[List[bytes]]:
+        """What the peer has sent, its own certificate first, DER. SSL_get_peer_cert_chain(3)"""
+        with self._lock:
+            chain = _chain(libssl.SSL_get_peer_cert_chain(self.ptr))
+            if chain is None or not self.server_side:
+                return chain
+            # A server's chain is without the client's own certificate
+            address = libssl.SSL_get1_peer_certificate(self.ptr)
+            return [Certificate._of(address)._der(), *chain] if address else chain
+
+    def verify_client_post_handshake(self) -> None:
+        """Ask a TLS 1.3 client for its certificate. SSL_verify_client_post_handshake(3)"""
+        if not features.HAS_PHA:
+            raise features.needs("Post-handshake auth", (1, 1, 1))
+        with self._lock:
+            if libssl.SSL_verify_client_post_handshake(self.ptr) == 0:
+                raise from_ssl(1, -1, take(), 0, self)
+
+    # --- version and ciphers
+
+    def version(self) -> Optional[str]:
+        """`ssl.SSLSocket.version`; SSL_get_version(3)"""
+        with self._lock:
+            if not libssl.SSL_is_init_finished(self.ptr):
+                return None
+            name: str = libssl.SSL_get_version(self.ptr).decode("ascii")
+        return None if name == "unknown" else name
+
+    def cipher(self) -> Optional[Cipher]:
+        """`ssl.SSLSocket.cipher`; SSL_get_current_cipher(3)"""
+        with self._lock:
+            cipher = libssl.SSL_get_current_cipher(self.ptr)
+            return describe_cipher(cipher) if cipher else None
+
+    def shared_ciphers(self) -> Optional[List[Cipher]]:
+        """`ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3)"""
+        with self._lock:
+            theirs = libssl.SSL_get_client_ciphers(self.ptr)
+            ours = libssl.SSL_get_ciphers(self.ptr)
+            if not theirs or not ours:
+                return None
+            known = set(stack(theirs))
+            return [describe_cipher(cipher) for cipher in stack(ours) if cipher in known]
+
+    def compression(self) -> Optional[str]:
+        """`ssl.SSLSocket.compression`; SSL_get_current_compression(3)"""
+        if not libssl.SSL_get_current_compression:
+            return None
+        with self._lock:
+            method = libssl.SSL_get_current_compression(self.ptr)
+            name = libssl.SSL_COMP_get_name(method) if method else None
+        return name.decode("ascii") if name else None
+
+    def selected_alpn_protocol(self) -> Optional[str]:
+        """`ssl.SSLSocket.selected_alpn_protocol`; SSL_get0_alpn_selected(3)"""
+        address = c_void_p()
+        length = c_uint()
+        with self._lock:
+            libssl.SSL_get0_alpn_selected(self.ptr, byref(address), byref(length))
+            if not address.value:
+                return None
+            return string_at(address.value, length.value).decode("ascii")
+
+    def group(self) -> Optional[str]:
+        """`ssl.SSLSocket.group`; SSL_get0_group_name(3)"""
+        if not libssl.SSL_get0_group_name:
+            raise features.needs("Getting selected group", (3, 2, 0))
+        with self._lock:
+            name = libssl.SSL_get0_group_name(self.ptr)
+        return name.decode("ascii") if name else None
+
+    def client_sigalg(self) -> Optional[str]:
+        """`ssl.SSLSocket.client_sigalg`; SSL_get0_signature_name(3)"""
+        return self._sigalg("client", of_peer=self.server_side)
+
+    def server_sigalg(self) -> Optional[str]:
+        """`ssl.SSLSocket.server_sigalg`; SSL_get0_peer_signature_name(3)"""
+        return self._sigalg("server", of_peer=not self.server_side)
+
+    def _sigalg(self, side: str, of_peer: bool) -> Optional[str]:
+        if not libssl.SSL_get0_peer_signature_name:
+            raise features.needs(f"Getting {side} signature algorithm", (3, 5, 0))
+        get = libssl.SSL_get0_peer_signature_name if of_peer else libssl.SSL_get0_signature_name
+        name = c_char_p()
+        with self._lock:
+            if not get(self.ptr, byref(name)) or name.value is None:
+                return None
+            return name.value.decode("ascii")
+
+    def get_channel_binding(self) -> Optional[bytes]:
+        """The first Finished message of the handshake. RFC 5929 §3; SSL_get_finished(3)"""
+        room = create_string_buffer(_FINISHED_MOST)
+        with self._lock:
+            if not libssl.SSL_is_init_finished(self.ptr):
+                return None
+            reused = bool(libssl.SSL_session_reused(self.ptr))
+            # The client's is first, but in an abbreviated handshake
+            if reused != self.server_side:
+                length = libssl.SSL_get_peer_finished(self.ptr, room, _FINISHED_MOST)
+            else:
+                length = libssl.SSL_get_finished(self.ptr, room, _FINISHED_MOST)
+        return room.raw[:length] if length else None
+
+    # --- the session
+
+    @property
+    def session(self) -> Optional[SSLSession]:
+        """`ssl.SSLSocket.session`; SSL_get1_session(3)"""
+        with self._lock:
+            address = libssl.SSL_get1_session(self.ptr)
+        return SSLSession._of(address, self.context) if address else None
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        if not isinstance(session, SSLSession):
+            raise TypeError("Value is not a SSLSession.")
+        if session._context is not self.context:
+            raise ValueError("Session refers to a different SSLContext.")
+        if self.server_side:
+            raise ValueError("Cannot set session for server-side SSLSocket.")
+        with self._lock:
+            if libssl.SSL_is_init_finished(self.ptr):
+                raise ValueError("Cannot set session after handshake.")
+            if not libssl.SSL_set_session(self.ptr, session._handle.ptr):
+                raise from_queue()
+
+    @property
+    def session_reused(self) -> bool:
+        """`ssl.SSLSocket.session_reused`; SSL_session_reused(3)"""
+        with self._lock:
+            return bool(libssl.SSL_session_reused(self.ptr))
+
+
+def stack(address: Any) -> List[Any]:
+    """The addresses in a `STACK_OF(…)`; all belong to the stack. DEFINE_STACK_OF(3)"""
+    number = libcrypto.OPENSSL_sk_num(address)
+    return [libcrypto.OPENSSL_sk_value(address, at) for at in range(number)]
+
+
+def describe_cipher(cipher: Any) -> Cipher:
+    """A cipher's name, the version that defines it, and its secret bits. SSL_CIPHER_get_name(3)"""
+    return (
+        libssl.SSL_CIPHER_get_name(cipher).decode("ascii"),
+        libssl.SSL_CIPHER_get_version(cipher).decode("ascii"),
+        libssl.SSL_CIPHER_get_bits(cipher, None),
+    )
+
+
+def cipher_details(cipher: Any) -> Dict[str, Any]:
+    """A cipher as `ssl.SSLContext.get_ciphers` has it. SSL_CIPHER_description(3)"""
+    name, protocol, bits = describe_cipher(cipher)
+    alg_bits = c_int()
+    libssl.SSL_CIPHER_get_bits(cipher, byref(alg_bits))
+    room = create_string_buffer(512)
+    text = libssl.SSL_CIPHER_description(cipher, room, len(room)).decode("ascii").rstrip("\n")
+    details = {
+        "id": libssl.SSL_CIPHER_get_id(cipher),
+        "name": name,
+        "protocol": protocol,
+        "description": text,
+        "strength_bits": bits,
+        "alg_bits": alg_bits.value,
+    }
+    if libssl.SSL_CIPHER_is_aead:
+        details["aead"] = bool(libssl.SSL_CIPHER_is_aead(cipher))
+        details["symmetric"] = _long_name(libssl.SSL_CIPHER_get_cipher_nid(cipher))
+        details["digest"] = _long_name(libssl.SSL_CIPHER_get_digest_nid(cipher))
+        details["kea"] = _long_name(libssl.SSL_CIPHER_get_kx_nid(cipher))
+        details["auth"] = _long_name(libssl.SSL_CIPHER_get_auth_nid(cipher))
+    return details
+
+
+def _long_name(nid: int) -> Optional[str]:
+    return libcrypto.OBJ_nid2ln(nid).decode("ascii") if nid else None
+
+
+def _chain(addresses: Any) -> Optional[List[bytes]]:
+    return [der(address) for address in stack(addresses)] if addresses else None

@@ -1,0 +1,151 @@
+"""Python values on their way into C: range-checked ints, buffers, file names.
+
+A wrong value raises here, as `ssl` does for it, so that nothing unchecked reaches a C function.
+"""
+
+from __future__ import annotations
+
+import os
+from ctypes import c_char
+from operator import index
+from typing import Any, Union
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+INT_MAX = 0x7FFFFFFF
+
+RECORD = 16384
+"""The most plaintext that one TLS record carries, in bytes. RFC 8446 §5.1"""
+
+_Record = c_char * RECORD
+_spare: list[Any] = []
+_SPARE_MOST = 64
+
+address = (c_char * 0).from_buffer
+"""A writable buffer's memory as a C pointer, which keeps the buffer from being resized."""
+
+
+def borrow() -> Any:
+    """A C array of one record's size; hand it back with `give_back`."""
+    try:
+        return _spare.pop()
+    except IndexError:
+        return _Record()
+
+
+def give_back(record: Any) -> None:
+    """Keep `record` for the next `borrow`."""
+    if len(_spare) < _SPARE_MOST:
+        _spare.append(record)
+
+
+def c_int(value: Any) -> int:
+    """`value` as a C int.
+
+    :raises TypeError: it is no integer.
+    :raises OverflowError: it does not fit.
+    """
+    value = index(value)
+    if not -INT_MAX - 1 <= value <= INT_MAX:
+        raise OverflowError("Python int too large to convert to C int")
+    return int(value)
+
+
+def c_unsigned(value: Any, bits: int) -> int:
+    """`value` as a C unsigned integer of `bits`.
+
+    :raises TypeError: it is no integer.
+    :raises OverflowError: it is negative or does not fit.
+    """
+    if not isinstance(value, int):
+        raise TypeError(f"argument must be int, not {type(value).__name__}")
+    if value < 0:
+        raise OverflowError("can't convert negative int to unsigned")
+    if value >> bits:
+        raise OverflowError("int too big to convert")
+    return int(value)
+
+
+def as_bytes(data: Any) -> bytes:
+    """The bytes of anything bytes-like and contiguous.
+
+    :raises TypeError: it is not bytes-like.
+    :raises BufferError: it is not contiguous.
+    """
+    if data.__class__ is bytes:
+        return data  # type: ignore[no-any-return]  # just tested
+    return bytes(_flat(data, "a bytes-like object is required"))
+
+
+def readable(data: Any) -> tuple[Any, int]:
+    """The memory of anything bytes-like and contiguous: what C takes for it, and its size.
+
+    A read-only buffer other than bytes is copied.
+
+    :raises TypeError: it is not bytes-like.
+    :raises BufferError: it is not contiguous.
+    """
+    if data.__class__ is bytes:
+        return data, len(data)
+    view = _flat(data, "a bytes-like object is required")
+    if view.readonly or not view.nbytes:
+        return bytes(view), view.nbytes
+    return address(view), view.nbytes
+
+
+def writable(buffer: Any) -> memoryview:
+    """The writable bytes of `buffer`.
+
+    :raises TypeError: it is not bytes-like, or read-only.
+    """
+    view = _flat(buffer, "a read-write bytes-like object is required")
+    if view.readonly:
+        raise TypeError(
+            f"a read-write bytes-like object is required, not '{type(buffer).__name__}'"
+        )
+    return view
+
+
+def _flat(buffer: Any, wanted: str) -> memoryview:
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise TypeError(f"{wanted}, not '{type(buffer).__name__}'") from None
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view if view.format == "B" and view.ndim == 1 else _cast(view)
+
+
+def _cast(view: memoryview) -> memoryview:
+    # An empty view of several dimensions cannot be cast
+    return view.cast("B") if view.nbytes else memoryview(b"" if view.readonly else bytearray())
+
+
+def path(value: Any, name: str) -> bytes:
+    """A file name as the bytes that C takes.
+
+    :param value: str, bytes or os.PathLike.
+    :param name: the argument's, for the message.
+    :raises TypeError: `value` is something else.
+    :raises ValueError: it holds a NUL.
+    """
+    try:
+        encoded = os.fsencode(value)
+    except TypeError:
+        raise TypeError(f"{name} should be a valid filesystem path") from None
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte")
+    return encoded
+
+
+def text(value: Any, function: str) -> bytes:
+    """A str argument of `function` as the NUL-terminated bytes that C takes.
+
+    :raises TypeError: `value` is no str.
+    :raises ValueError: it holds a NUL.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{function}() argument must be str, not {type(value).__name__}")
+    if "\0" in value:
+        raise ValueError("embedded null character")
+    return value.encode("utf-8")

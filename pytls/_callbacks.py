@@ -1,0 +1,275 @@
+"""What OpenSSL calls back: trampolines from C into the functions that a program has set.
+
+There is one trampoline a kind, made when it is first needed, since some hosts forbid the
+executable memory it takes. It finds its connection by the address of the `SSL*`, and the
+connection has its context's `Hooks`. An exception never enters C: the handshake fails closed.
+"""
+
+from __future__ import annotations
+
+import threading
+from ctypes import memmove, string_at
+from typing import Any, Callable, Optional
+from weakref import WeakValueDictionary
+
+from . import _libssl as C
+from .constants import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType
+
+# By the address of the `SSL*`
+connections: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+
+class Hooks:
+    """What a context wants to be called: the functions, and what goes with them."""
+
+    __slots__ = (
+        "alpn",
+        "context",
+        "keylog",
+        "message",
+        "psk_client",
+        "psk_server",
+        "servername",
+    )
+
+    def __init__(self, context: Callable[[], Any]) -> None:
+        #: the context, through a weak reference
+        self.context = context
+        #: the protocols of a server, in wire format
+        self.alpn = b""
+        #: a binary file, opened for appending
+        self.keylog: Any = None
+        self.message: Optional[Callable[..., Any]] = None
+        self.psk_client: Optional[Callable[..., Any]] = None
+        self.psk_server: Optional[Callable[..., Any]] = None
+        self.servername: Optional[Callable[..., Any]] = None
+
+
+class _Carrier:
+    """Dies with an exception, which the interpreter then reports as one that nobody can catch."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __del__(self) -> None:
+        raise self.error
+
+
+def report(error: BaseException) -> None:
+    """Hand `error` to `sys.unraisablehook`, as the interpreter does where nobody can catch it."""
+    _Carrier(error)
+
+
+def _fail_closed(answer: int) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return `answer` to C when the trampoline raises, and report the exception."""
+
+    def decorate(function: Callable[..., int]) -> Callable[..., int]:
+        def guarded(*arguments: Any) -> int:
+            try:
+                return function(*arguments)
+            except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+                report(error)
+                return answer
+
+        return guarded
+
+    return decorate
+
+
+# --- SNI
+
+
+def _on_servername(ssl: int, alert: Any, _: Any) -> int:
+    connection = connections.get(ssl)
+    hook = connection and connection.hooks.servername
+    if hook is None:
+        return C.SSL_TLSEXT_ERR_OK
+    try:
+        owner = connection.owner()
+        if owner is None:
+            alert[0] = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
+            return C.SSL_TLSEXT_ERR_ALERT_FATAL
+        name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
+        answer = hook(owner, name and name.decode("ascii"), connection.hooks.context())
+    except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+        report(error)
+        alert[0] = AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
+        return C.SSL_TLSEXT_ERR_ALERT_FATAL
+    if answer is None:
+        return C.SSL_TLSEXT_ERR_OK
+    try:
+        alert[0] = int(answer.__index__())
+    except BaseException:  # noqa: BLE001  # nothing may unwind through C
+        report(TypeError("the SNI callback must return None or an alert's number"))
+        alert[0] = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
+    return C.SSL_TLSEXT_ERR_ALERT_FATAL
+
+
+# --- ALPN, on the server's side
+
+
+@_fail_closed(C.SSL_TLSEXT_ERR_ALERT_FATAL)
+def _on_alpn_select(
+    ssl: int, out: Any, out_length: Any, offered: int, length: int, _: Any
+) -> int:
+    connection = connections.get(ssl)
+    wire = string_at(offered, length)
+    ours = connection.hooks.alpn if connection is not None else b""
+    for name in _split(ours):
+        position = _find(wire, name)
+        if position:
+            # The answer must outlive this call: it is the client's own copy
+            out[0] = offered + position
+            out_length[0] = len(name)
+            return C.SSL_TLSEXT_ERR_OK
+    return C.SSL_TLSEXT_ERR_NOACK
+
+
+def _split(wire: bytes) -> list[bytes]:
+    """The names in a list of length-prefixed ones. RFC 7301 §3.1"""
+    names = []
+    at = 0
+    while at < len(wire):
+        end = at + 1 + wire[at]
+        names.append(wire[at + 1 : end])
+        at = end
+    return names
+
+
+def _find(wire: bytes, name: bytes) -> int:
+    """Where `name` starts in `wire`; 0 when it is not there."""
+    at = 0
+    while at < len(wire):
+        end = at + 1 + wire[at]
+        if wire[at + 1 : end] == name:
+            return at + 1
+        at = end
+    return 0
+
+
+# --- key log
+
+_keylog_lock = threading.Lock()
+
+
+def open_keylog(filename: Any) -> Any:
+    """Open the file `filename` for `Hooks.keylog`, and head it when it is new."""
+    file = open(filename, "ab")  # noqa: SIM115  # it stays open as long as the context
+    if not file.tell():
+        file.write(b"# TLS secrets log file, generated by OpenSSL / Python\n")
+        file.flush()
+    return file
+
+
+def _on_keylog(ssl: int, line: bytes) -> None:
+    connection = connections.get(ssl)
+    if connection is None:
+        return
+    try:
+        with _keylog_lock:
+            file = connection.hooks.keylog
+            if file is not None:
+                file.write(line + b"\n")
+                file.flush()
+    except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+        connection.raised = connection.raised or error
+
+
+# --- messages
+
+_SSL3_RT_CHANGE_CIPHER_SPEC = 20
+_SSL3_RT_ALERT = 21
+_SSL3_RT_HANDSHAKE = 22
+_SSL3_RT_HEADER = 0x100
+_SSL3_MT_CHANGE_CIPHER_SPEC = 0x0101
+
+
+def _on_message(
+    written: int, version: int, content: int, data: int, length: int, ssl: int, _: Any
+) -> None:
+    connection = connections.get(ssl)
+    hook = connection and connection.hooks.message
+    if hook is None:
+        return
+    try:
+        owner = connection.owner()
+        if owner is None:
+            return
+        body = string_at(data, length)
+        kind: Any = None
+        if content == _SSL3_RT_CHANGE_CIPHER_SPEC:
+            kind = _TLSMessageType(_SSL3_MT_CHANGE_CIPHER_SPEC)
+        elif content == _SSL3_RT_ALERT:
+            kind = _member(_TLSAlertType, body[1] if len(body) > 1 else -1)
+        elif content == _SSL3_RT_HANDSHAKE or content == _SSL3_RT_HEADER:
+            kind = body[0] if body else -1
+            enum = _TLSContentType if content == _SSL3_RT_HEADER else _TLSMessageType
+            kind = _member(enum, kind)
+        hook(owner, "write" if written else "read", version, content, kind, body)
+    except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+        connection.raised = connection.raised or error
+
+
+def _member(enum: Any, value: int) -> Any:
+    """The member of `enum` for `value`, or the plain number where it has none."""
+    try:
+        return enum(value)
+    except ValueError:
+        return value
+
+
+# --- pre-shared keys
+
+
+@_fail_closed(0)
+def _on_psk_client(
+    ssl: int, hint: Optional[bytes], identity: int, most_identity: int, psk: int, most_psk: int
+) -> int:
+    connection = connections.get(ssl)
+    hook = connection and connection.hooks.psk_client
+    if hook is None:
+        return 0
+    name, key = hook(hint.decode("utf-8") if hint is not None else None)
+    encoded = name.encode("utf-8") if name is not None else b""
+    if len(encoded) + 1 > most_identity or len(key) > most_psk:
+        return 0
+    memmove(identity, encoded + b"\0", len(encoded) + 1)
+    return _put_key(psk, key)
+
+
+@_fail_closed(0)
+def _on_psk_server(ssl: int, identity: Optional[bytes], psk: int, most_psk: int) -> int:
+    connection = connections.get(ssl)
+    hook = connection and connection.hooks.psk_server
+    if hook is None:
+        return 0
+    key = hook(identity.decode("utf-8") if identity else None)
+    return _put_key(psk, key) if len(key) <= most_psk else 0
+
+
+def _put_key(room: int, key: Any) -> int:
+    key = bytes(memoryview(key))
+    memmove(room, key, len(key))
+    return len(key)
+
+
+# --- the trampolines, by kind
+
+_makers: dict[str, Callable[[], Any]] = {
+    "alpn": lambda: C.alpn_select_cb(_on_alpn_select),
+    "keylog": lambda: C.keylog_cb(_on_keylog),
+    "message": lambda: C.msg_cb(_on_message),
+    "psk_client": lambda: C.psk_client_cb(_on_psk_client),
+    "psk_server": lambda: C.psk_server_cb(_on_psk_server),
+    "servername": lambda: C.servername_cb(_on_servername),
+}
+_made: dict[str, Any] = {}
+
+
+def trampoline(kind: str) -> Any:
+    """The C function that leads into the hook called `kind`; it is never freed."""
+    if kind not in _made:
+        _made[kind] = _makers[kind]()
+    return _made[kind]
+
+

@@ -1,0 +1,127 @@
+"""What a context shows of itself: certificate, private key, Diffie-Hellman parameters."""
+
+from __future__ import annotations
+
+import os
+from ctypes import get_errno, memmove, set_errno
+from typing import Any, Optional
+
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from ._arguments import path
+from ._features import DH_IS_EVP_PKEY
+from ._handle import Handle
+from ._queue import from_queue, take
+from .bio import BIO
+
+
+class _Password:
+    """A password on its way to OpenSSL: given, or asked for when it is needed."""
+
+    __slots__ = ("_given", "error", "function")
+
+    def __init__(self, password: Any) -> None:
+        self._given = password
+        self.error: Optional[BaseException] = None
+        if not callable(password):
+            self._encode(password, "password should be a string or callable")
+        #: kept here as long as OpenSSL may call it
+        self.function = libcrypto.pem_password_cb(self._answer)
+
+    def _answer(self, room: int, most: int, _writing: int, _userdata: Any) -> int:
+        try:
+            password = self._given
+            if callable(password):
+                password = password()
+                encoded = self._encode(password, "password callback must return a string")
+            else:
+                encoded = self._encode(password, "password should be a string or callable")
+            if len(encoded) > most:
+                raise ValueError(f"password cannot be longer than {most} bytes")
+            memmove(room, encoded, len(encoded))
+            return len(encoded)
+        except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+            self.error = error
+            return -1
+
+    @staticmethod
+    def _encode(password: Any, complaint: str) -> bytes:
+        if isinstance(password, str):
+            return password.encode("utf-8")
+        if isinstance(password, (bytes, bytearray)):
+            return bytes(password)
+        raise TypeError(complaint)
+
+
+def load_cert_chain(ctx: Any, certfile: Any, keyfile: Any, password: Any) -> None:
+    """`ssl.SSLContext.load_cert_chain` on the `SSL_CTX*`.
+
+    SSL_CTX_use_certificate_chain_file(3), SSL_CTX_use_PrivateKey_file(3),
+    SSL_CTX_check_private_key(3)
+    """
+    certificate = path(certfile, "certfile")
+    key = certificate if keyfile is None else path(keyfile, "keyfile")
+    asked = None if password is None else _Password(password)
+    if asked is not None:
+        libssl.SSL_CTX_set_default_passwd_cb(ctx, asked.function)
+    try:
+        libcrypto.ERR_clear_error()
+        set_errno(0)
+        if libssl.SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1:
+            raise failure(asked)
+        set_errno(0)
+        if libssl.SSL_CTX_use_PrivateKey_file(ctx, key, libssl.SSL_FILETYPE_PEM) != 1:
+            raise failure(asked)
+        if libssl.SSL_CTX_check_private_key(ctx) != 1:
+            raise from_queue()
+    finally:
+        if asked is not None:
+            libssl.SSL_CTX_set_default_passwd_cb(ctx, None)
+
+
+def failure(asked: Optional[_Password] = None) -> BaseException:
+    """Why a file was not read: the password's own exception, C's errno, or the error queue."""
+    c_errno = get_errno()
+    if asked is not None and asked.error is not None:
+        take()
+        return asked.error
+    if c_errno:
+        take()
+        return OSError(c_errno, os.strerror(c_errno))
+    return from_queue()
+
+
+class _DH(Handle):
+    """Own a `DH*`, before 3.0."""
+
+    __slots__ = ()
+    _free = staticmethod(libcrypto.DH_free)
+
+
+class _EVP_PKEY(Handle):
+    """Own an `EVP_PKEY*`."""
+
+    __slots__ = ()
+    _free = staticmethod(libcrypto.EVP_PKEY_free)
+
+
+def load_dh_params(ctx: Any, dhfile: Any) -> None:
+    """`ssl.SSLContext.load_dh_params` on the `SSL_CTX*`.
+
+    SSL_CTX_set_tmp_dh(3), SSL_CTX_set0_tmp_dh_pkey(3)
+    """
+    with open(dhfile, "rb") as file:
+        pem = file.read()
+    libcrypto.ERR_clear_error()
+    source = BIO(libcrypto.BIO_new_mem_buf(pem, len(pem)))
+    if not DH_IS_EVP_PKEY:
+        parameters: Handle = _DH(libcrypto.PEM_read_bio_DHparams(source.ptr, None, None, None))
+        if not libssl.SSL_CTX_set_tmp_dh(ctx, parameters.ptr):
+            raise from_queue()
+        return
+    parameters = _EVP_PKEY(libcrypto.PEM_read_bio_Parameters(source.ptr, None))
+    if not libssl.SSL_CTX_set0_tmp_dh_pkey(ctx, parameters.ptr):
+        raise from_queue()
+    parameters.give()
+
+

@@ -1,0 +1,222 @@
+"""The questions that `SSLSocket` and `SSLObject` answer alike."""
+
+from __future__ import annotations
+
+from typing import Any, List, Optional, Tuple
+
+from ._arguments import address, c_int, writable
+from .connection import Connection
+from .constants import CHANNEL_BINDING_TYPES
+from .session import SSLSession
+
+
+class Facts:
+    """What a handshake has settled. `_sslobj` is the engine; a socket may be without one."""
+
+    _sslobj: Any
+    _context: Any
+
+    def _check_connected(self) -> None:
+        """A socket raises OSError here when it has no peer."""
+
+    def _drive(self, connection: Connection, operation: Any, *arguments: Any) -> Any:
+        """The result of an engine's operation; a subclass decides what becomes of a Want."""
+        raise NotImplementedError
+
+    def _read(self, connection: Connection, size: int, buffer: Any) -> Any:
+        """Up to `size` bytes, or how many there are now in `buffer`."""
+        if buffer is None:
+            if size <= 0:
+                if size < 0:
+                    raise ValueError("size should not be negative")
+                return b""
+            return self._drive(connection, connection.read, c_int(size))
+        view = writable(buffer)
+        if size <= 0 or size > view.nbytes:
+            size = view.nbytes
+        if not size:
+            return 0
+        return self._drive(connection, connection.read_into, address(view), c_int(size))
+
+    @property
+    def context(self) -> Any:
+        """The `SSLContext`. Setting it, from an SNI callback, changes certificate and callbacks.
+
+        Source: `ssl.SSLSocket.context`; SSL_set_SSL_CTX(3).
+        """
+        return self._context
+
+    @context.setter
+    def context(self, context: Any) -> None:
+        try:
+            handle, hooks = context._handle, context._hooks
+        except AttributeError:
+            raise TypeError("The value must be a SSLContext") from None
+        connection: Optional[Connection] = self._sslobj
+        if connection is not None:
+            connection.set_context(handle, hooks)
+        self._context = context
+
+    @property
+    def session(self) -> Optional[SSLSession]:
+        """The session, to be resumed by another client connection of the same context.
+
+        A TLS 1.3 session that can be resumed is there once the server's ticket has been read.
+        Setting it is for clients, before the handshake.
+
+        :raises TypeError, ValueError: on setting: no session, another context's, a server's side,
+            or too late.
+
+        Source: `ssl.SSLSocket.session`; SSL_get1_session(3), SSL_set_session(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.session if connection is not None else None
+
+    @session.setter
+    def session(self, session: SSLSession) -> None:
+        self._session = session
+        if self._sslobj is not None:
+            self._sslobj.session = session
+
+    @property
+    def session_reused(self) -> Optional[bool]:
+        """Whether the handshake resumed a session; None without TLS.
+
+        Source: `ssl.SSLSocket.session_reused`; SSL_session_reused(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.session_reused if connection is not None else None
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """The peer's certificate.
+
+        :param binary_form: as DER bytes, instead of a dict.
+        :returns: None when the peer sent none; an empty dict when it was not verified.
+        :raises ValueError: before the handshake is done.
+
+        Source: `ssl.SSLSocket.getpeercert`; SSL_get1_peer_certificate(3); RFC 5280 §4.
+        """
+        self._check_connected()
+        return self._sslobj.getpeercert(binary_form)
+
+    def get_verified_chain(self) -> List[bytes]:
+        """The verified chain as DER, from the peer's certificate to the root.
+
+        Source: `ssl.SSLSocket.get_verified_chain`; SSL_get0_verified_chain(3).
+        """
+        return self._sslobj.get_verified_chain() or []
+
+    def get_unverified_chain(self) -> List[bytes]:
+        """The chain as the peer has sent it, as DER, its own certificate first.
+
+        Source: `ssl.SSLSocket.get_unverified_chain`; SSL_get_peer_cert_chain(3).
+        """
+        return self._sslobj.get_unverified_chain() or []
+
+    def selected_npn_protocol(self) -> None:
+        """None: NPN is gone. Source: `ssl.SSLSocket.selected_npn_protocol`."""
+
+    def selected_alpn_protocol(self) -> Optional[str]:
+        """The protocol agreed on by ALPN; None when there is none.
+
+        Source: `ssl.SSLSocket.selected_alpn_protocol`; RFC 7301.
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.selected_alpn_protocol() if connection is not None else None
+
+    def cipher(self) -> Optional[Tuple[str, str, int]]:
+        """The cipher's name, the version that defines it, its secret bits; None without TLS.
+
+        Source: `ssl.SSLSocket.cipher`; SSL_get_current_cipher(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.cipher() if connection is not None else None
+
+    def group(self) -> Optional[str]:
+        """The name of the key agreement's group; None without TLS.
+
+        :raises NotImplementedError: before OpenSSL 3.2.
+
+        Source: `ssl.SSLSocket.group`; SSL_get0_group_name(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.group() if connection is not None else None
+
+    def client_sigalg(self) -> Optional[str]:
+        """The algorithm of the client's signature; None when it did not sign.
+
+        :raises NotImplementedError: before OpenSSL 3.5.
+
+        Source: `ssl.SSLSocket.client_sigalg`; SSL_get0_signature_name(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.client_sigalg() if connection is not None else None
+
+    def server_sigalg(self) -> Optional[str]:
+        """The algorithm of the server's signature; None when it did not sign.
+
+        :raises NotImplementedError: before OpenSSL 3.5.
+
+        Source: `ssl.SSLSocket.server_sigalg`; SSL_get0_peer_signature_name(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.server_sigalg() if connection is not None else None
+
+    def shared_ciphers(self) -> Optional[List[Tuple[str, str, int]]]:
+        """On a server: what both sides could use, as `cipher` has it. None on a client.
+
+        Source: `ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.shared_ciphers() if connection is not None else None
+
+    def compression(self) -> Optional[str]:
+        """The name of the compression, None without.
+
+        Source: `ssl.SSLSocket.compression`; SSL_get_current_compression(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.compression() if connection is not None else None
+
+    def pending(self) -> int:
+        """How many decrypted bytes can be read without waiting.
+
+        Source: `ssl.SSLSocket.pending`; SSL_pending(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.pending() if connection is not None else 0
+
+    def version(self) -> Optional[str]:
+        """The protocol's version, such as ``"TLSv1.3"``; None before the handshake is done.
+
+        Source: `ssl.SSLSocket.version`; SSL_get_version(3).
+        """
+        connection: Optional[Connection] = self._sslobj
+        return connection.version() if connection is not None else None
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> Optional[bytes]:
+        """The bytes that bind another protocol's authentication to this connection.
+
+        :raises ValueError: `cb_type` is none of CHANNEL_BINDING_TYPES.
+
+        Source: `ssl.SSLSocket.get_channel_binding`; RFC 5929 §3.
+        """
+        if cb_type not in CHANNEL_BINDING_TYPES:
+            raise ValueError(f"{cb_type} channel binding type not implemented")
+        connection: Optional[Connection] = self._sslobj
+        return connection.get_channel_binding() if connection is not None else None
+
+    def verify_client_post_handshake(self) -> None:
+        """On a TLS 1.3 server: ask the client for its certificate; it comes with a later read.
+
+        :raises SSLError: the client does not allow it, or it is no TLS 1.3 server.
+        :raises ValueError: there is no TLS.
+
+        Source: `ssl.SSLSocket.verify_client_post_handshake`; RFC 8446 §4.6.2.
+        """
+        connection: Optional[Connection] = self._sslobj
+        if connection is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        connection.verify_client_post_handshake()
+
+

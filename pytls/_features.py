@@ -1,0 +1,112 @@
+"""What the loaded OpenSSL can do, and the quirks of its release: the one place that compares it.
+
+Rows of the tables tell which functions there are; here stands what follows from it.
+"""
+
+from __future__ import annotations
+
+import threading
+from ctypes import c_long, sizeof
+from typing import Any, Callable
+
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from ._declare import FOUND, Release, dotted
+from ._loader import PAIR
+
+# Flags of `ssl`
+HAS_SNI = True
+HAS_ECDH = True
+HAS_ALPN = True
+HAS_NPN = False
+HAS_NEVER_CHECK_COMMON_NAME = FOUND >= (1, 1, 0)
+HAS_SSLv2 = bool(libssl.SSLv2_method) and bool(libssl.SSLv2_method())
+HAS_SSLv3 = bool(libssl.SSLv3_method)
+# 4.0 has no function for one version's method; the versions are there all the same
+HAS_TLSv1 = HAS_TLSv1_1 = bool(libssl.TLSv1_method) or FOUND >= (4, 0, 0)
+HAS_TLSv1_2 = True
+HAS_TLSv1_3 = FOUND >= (1, 1, 1)
+HAS_PSK = bool(libssl.SSL_CTX_set_psk_client_callback)
+HAS_PSK_TLS13 = HAS_PSK and HAS_TLSv1_3
+HAS_PHA = bool(libssl.SSL_verify_client_post_handshake)
+
+OPENSSL_VERSION: str = PAIR.text
+OPENSSL_VERSION_NUMBER: int = PAIR.version
+
+
+def _version_info(number: int) -> tuple[int, int, int, int, int]:
+    """Five fields as `ssl` cuts them, which are those of 1.x even for 3.0 and later."""
+    return (
+        number >> 28 & 0xFF,
+        number >> 20 & 0xFF,
+        number >> 12 & 0xFF,
+        number >> 4 & 0xFF,
+        number & 0xF,
+    )
+
+
+OPENSSL_VERSION_INFO = _version_info(PAIR.version)
+# The interpreter's headers stand behind this name in `ssl`; here the library is all there is.
+_OPENSSL_API_VERSION = OPENSSL_VERSION_INFO
+
+# An error code: 1.x has 8 bits of library above 12 of function above 12 of reason
+NEW_ERROR_CODES = FOUND >= (3, 0, 0)
+
+# SSL_get_error(3) reads the error queue before 4.0: a stale entry makes it lie
+GET_ERROR_READS_QUEUE = FOUND < (4, 0, 0)
+
+# One version's method is gone: the general one is bounded instead
+BOUNDS_INSTEAD_OF_METHODS = FOUND >= (4, 0, 0)
+
+# 1.0.2 has OP_NO_* only
+HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
+
+# SSL_CTX_set_tmp_dh(3) took a DH before 3.0, EVP_PKEY since
+DH_IS_EVP_PKEY = FOUND >= (3, 0, 0)
+
+# SSL_SESSION_get_time(3) and the store's objects: how they are reached
+STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
+
+# SSL_CTX_get0_implemented_groups(3) is a ctrl
+HAS_GET_GROUPS = FOUND >= (3, 5, 0)
+
+# From 1.1.0 on there is no SSLv2 that could be forbidden
+OP_NO_SSLv2 = 0x01000000 if FOUND < (1, 1, 0) else 0
+
+SIZEOF_LONG = sizeof(c_long)
+
+if FOUND >= (1, 1, 0):
+    new_lock: Callable[[], Any] = threading.RLock
+else:
+    # 1.0.2 is not thread-safe without locking callbacks, and one in Python deadlocks when the
+    # garbage collector enters it again: all connections share one lock instead.
+    _ONE_LOCK = threading.RLock()
+
+    def new_lock() -> Any:
+        return _ONE_LOCK
+
+
+def cipher_list(ciphers: str) -> bytes:
+    """`ciphers` in words that the library knows: 1.0.2 has no security levels."""
+    if FOUND < (1, 1, 0):
+        ciphers = ":".join(word for word in ciphers.split(":") if not word.startswith("@SECLEVEL"))
+    return ciphers.encode("ascii")
+
+
+def needs(what: str, since: Release) -> NotImplementedError:
+    """The error for `what`, which takes a newer OpenSSL: name it, the release, and what is here."""
+    return NotImplementedError(
+        f"{what} requires OpenSSL {dotted(since)} or later; found {OPENSSL_VERSION}"
+    )
+
+
+def fips_enabled() -> bool:
+    """Whether libcrypto runs in FIPS mode by default.
+
+    EVP_default_properties_is_fips_enabled(3) since 3.0; FIPS_mode before.
+    """
+    if libcrypto.EVP_default_properties_is_fips_enabled:
+        return bool(libcrypto.EVP_default_properties_is_fips_enabled(None))
+    return bool(libcrypto.FIPS_mode())
+
+

@@ -1,0 +1,181 @@
+"""libcrypto as a table: one row per C function; below it, the macros that are calls of `ctrl`.
+
+An opaque pointer is a `c_void_p`; NULL is None. `_declare` says what a row may add.
+"""
+
+from __future__ import annotations
+
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    c_char_p,
+    c_double,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint,
+    c_ulong,
+    c_void_p,
+    string_at,
+)
+from typing import Any
+
+from ._declare import FOUND, bind, gil, nogil
+from ._loader import PAIR
+
+ptr = c_void_p
+cstr = c_char_p
+BIO = BIO_METHOD = EVP_PKEY = DH = ptr
+X509 = X509_CRL = X509_STORE = X509_OBJECT = X509_VERIFY_PARAM = X509_NAME = STACK = ptr
+ASN1_OBJECT = ptr
+
+pem_password_cb = CFUNCTYPE(c_int, ptr, c_int, c_int, ptr)
+
+# fmt: off          result, arguments
+# --- the library
+OpenSSL_version_num          = gil  (c_ulong, was="SSLeay")
+OpenSSL_version              = gil  (cstr,    c_int, was="SSLeay_version")
+CRYPTO_free                  = (gil(None, ptr, cstr, c_int) if FOUND >= (1, 1, 0)
+                                else gil(None, ptr))
+EVP_default_properties_is_fips_enabled = gil(c_int, ptr, since=(3, 0, 0))
+FIPS_mode                    = gil  (c_int, until=(3, 0, 0))
+
+# --- errors: a queue a thread
+ERR_clear_error              = gil  (None)
+ERR_get_error                = gil  (c_ulong)
+ERR_peek_error               = gil  (c_ulong)
+ERR_peek_last_error          = gil  (c_ulong)
+ERR_reason_error_string      = gil  (cstr,    c_ulong)
+
+# --- random numbers
+RAND_status                  = nogil(c_int)
+RAND_bytes                   = nogil(c_int,   ptr, c_int)
+RAND_add                     = nogil(None,    ptr, c_int, c_double)
+RAND_egd                     = nogil(c_int,   cstr, until=(1, 1, 0))      # waits for a socket
+
+# --- BIO; a memory BIO never waits
+BIO_s_mem                    = gil  (BIO_METHOD)
+BIO_new                      = gil  (BIO,     BIO_METHOD)
+BIO_new_mem_buf              = gil  (BIO,     ptr, c_int)                 # borrows the bytes
+BIO_new_file                 = nogil(BIO,     cstr, cstr, errno=True)
+BIO_free                     = gil  (c_int,   BIO)
+BIO_up_ref                   = gil  (c_int,   BIO, since=(1, 1, 0))
+BIO_ctrl                     = gil  (c_long,  BIO, c_int, c_long, ptr)
+BIO_set_flags                = gil  (None,    BIO, c_int)
+BIO_puts                     = nogil(c_int,   BIO, cstr)
+BIO_read                     = gil  (c_int,   BIO, ptr, c_int, hot=True)
+BIO_write                    = gil  (c_int,   BIO, ptr, c_int, hot=True)
+BIO_ctrl_pending             = gil  (c_size_t, BIO, hot=True)
+
+# --- object identifiers
+OBJ_txt2obj                  = gil  (ASN1_OBJECT, cstr, c_int)
+OBJ_obj2txt                  = gil  (c_int,   ptr, c_int, ASN1_OBJECT, c_int)
+OBJ_obj2nid                  = gil  (c_int,   ASN1_OBJECT)
+OBJ_nid2obj                  = gil  (ASN1_OBJECT, c_int)                  # static, not freed
+OBJ_nid2ln                   = gil  (cstr,    c_int)
+OBJ_nid2sn                   = gil  (cstr,    c_int)
+OBJ_sn2nid                   = gil  (c_int,   cstr)
+d2i_ASN1_OBJECT              = gil  (ASN1_OBJECT, ptr, POINTER(cstr), c_long)
+ASN1_OBJECT_free             = gil  (None,    ASN1_OBJECT)
+
+# --- strings
+a2i_IPADDRESS                = gil  (ptr,     cstr)                       # caller frees
+ASN1_OCTET_STRING_free       = gil  (None,    ptr)
+ASN1_STRING_get0_data        = gil  (ptr,     ptr, was="ASN1_STRING_data")
+ASN1_STRING_length           = gil  (c_int,   ptr)
+ASN1_STRING_type_new         = gil  (ptr,     c_int)
+ASN1_STRING_set              = gil  (c_int,   ptr, cstr, c_int)
+ASN1_STRING_free             = gil  (None,    ptr)
+ASN1_TIME_print              = gil  (c_int,   BIO, ptr)
+
+# --- certificates
+d2i_X509                     = nogil(X509,    POINTER(X509), POINTER(ptr), c_long)
+d2i_X509_bio                 = nogil(X509,    BIO, POINTER(X509))
+i2d_X509                     = gil  (c_int,   X509, POINTER(ptr))
+PEM_read_bio_X509            = nogil(X509,    BIO, POINTER(X509), ptr, ptr)
+X509_free                    = gil  (None,    X509)
+X509_up_ref                  = gil  (c_int,   X509, since=(1, 1, 0))
+X509_dup                     = gil  (X509,    X509)
+X509_check_ca                = nogil(c_int,   X509)
+X509_get_default_cert_file   = gil  (cstr)
+X509_get_default_cert_dir    = gil  (cstr)
+X509_get_default_cert_file_env = gil(cstr)
+X509_get_default_cert_dir_env = gil (cstr)
+X509_get_subject_name        = gil  (X509_NAME, X509)
+X509_subject_name_hash       = nogil(c_ulong, X509)                       # fetches SHA-1
+X509_NAME_print_ex           = gil  (c_int,   BIO, X509_NAME, c_int, c_ulong)
+X509_verify_cert_error_string = gil (cstr,    c_long)
+
+# --- what a certificate's extensions hold
+d2i_GENERAL_NAME             = gil  (ptr,     ptr, POINTER(cstr), c_long)
+GENERAL_NAME_print           = gil  (c_int,   BIO, ptr)
+GENERAL_NAME_free            = gil  (None,    ptr)
+d2i_GENERAL_NAMES            = gil  (ptr,     ptr, POINTER(cstr), c_long)
+i2d_GENERAL_NAMES            = gil  (c_int,   ptr, POINTER(ptr))
+GENERAL_NAMES_free           = gil  (None,    ptr)
+d2i_AUTHORITY_INFO_ACCESS    = gil  (ptr,     ptr, POINTER(cstr), c_long)
+i2d_AUTHORITY_INFO_ACCESS    = gil  (c_int,   ptr, POINTER(ptr))
+AUTHORITY_INFO_ACCESS_free   = gil  (None,    ptr)
+d2i_CRL_DIST_POINTS          = gil  (ptr,     ptr, POINTER(cstr), c_long)
+i2d_CRL_DIST_POINTS          = gil  (c_int,   ptr, POINTER(ptr))
+CRL_DIST_POINTS_free         = gil  (None,    ptr)
+
+# --- the trust store
+X509_STORE_add_cert          = nogil(c_int,   X509_STORE, X509)           # takes a reference
+X509_STORE_get0_objects      = gil  (STACK,   X509_STORE, since=(1, 1, 0))
+X509_STORE_get1_objects      = nogil(STACK,   X509_STORE, since=(3, 3, 0))
+X509_OBJECT_get_type         = gil  (c_int,   X509_OBJECT, since=(1, 1, 0))
+X509_OBJECT_get0_X509        = gil  (X509,    X509_OBJECT, since=(1, 1, 0))
+X509_OBJECT_free             = gil  (None,    X509_OBJECT, since=(1, 1, 0))
+X509_LOOKUP_file             = gil  (ptr)
+X509_STORE_add_lookup        = gil  (ptr,     X509_STORE, ptr)
+
+# --- what a verification demands
+X509_VERIFY_PARAM_get_flags  = gil  (c_ulong, X509_VERIFY_PARAM)
+X509_VERIFY_PARAM_set_flags  = gil  (c_int,   X509_VERIFY_PARAM, c_ulong)
+X509_VERIFY_PARAM_clear_flags = gil (c_int,   X509_VERIFY_PARAM, c_ulong)
+X509_VERIFY_PARAM_set_hostflags = gil(None,   X509_VERIFY_PARAM, c_uint)
+X509_VERIFY_PARAM_set1_host  = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
+X509_VERIFY_PARAM_set1_ip    = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
+
+# --- Diffie-Hellman parameters
+PEM_read_bio_DHparams        = nogil(DH,      BIO, ptr, ptr, ptr, until=(3, 0, 0))
+DH_free                      = gil  (None,    DH, until=(3, 0, 0))
+PEM_read_bio_Parameters      = nogil(EVP_PKEY, BIO, ptr)
+EVP_PKEY_free                = gil  (None,    EVP_PKEY)
+
+# --- stacks
+OPENSSL_sk_num               = gil  (c_int,   STACK, was="sk_num")
+OPENSSL_sk_value             = gil  (ptr,     STACK, c_int, was="sk_value")
+OPENSSL_sk_new_null          = gil  (STACK,   was="sk_new_null")
+OPENSSL_sk_free              = gil  (None,    STACK, was="sk_free")
+# fmt: on
+
+bind(globals(), PAIR.crypto_handle)
+
+_BIO_C_SET_BUF_MEM_EOF_RETURN = 130
+_BIO_FLAGS_READ = 0x01
+_BIO_FLAGS_SHOULD_RETRY = 0x08
+
+
+def BIO_set_mem_eof_return(bio: Any, value: int) -> None:
+    """What reading from an empty memory BIO returns; negative: retry, with the flags for it.
+
+    BIO_s_mem(3)
+    """
+    BIO_ctrl(bio, _BIO_C_SET_BUF_MEM_EOF_RETURN, value, None)
+    if value < 0:
+        BIO_set_flags(bio, _BIO_FLAGS_READ | _BIO_FLAGS_SHOULD_RETRY)
+
+
+def OPENSSL_free(address: Any) -> None:
+    """Free what OpenSSL allocated for the caller. OPENSSL_malloc(3)"""
+    if FOUND >= (1, 1, 0):
+        CRYPTO_free(address, b"", 0)
+    else:
+        CRYPTO_free(address)
+
+
+def asn1_string(address: Any) -> bytes:
+    """The bytes of an `ASN1_STRING*`. ASN1_STRING_get0_data(3)"""
+    return string_at(ASN1_STRING_get0_data(address), ASN1_STRING_length(address))

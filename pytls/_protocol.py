@@ -1,0 +1,142 @@
+"""Which versions of the protocol a context speaks: `PROTOCOL_*`, lowest and highest version."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from . import _features as features
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from ._handle import Handle
+from .constants import Options, TLSVersion, _SSLMethod
+
+#: the general protocols, which can be bounded
+GENERAL = {
+    _SSLMethod.PROTOCOL_TLS: libssl.TLS_method,
+    _SSLMethod.PROTOCOL_TLS_CLIENT: libssl.TLS_client_method,
+    _SSLMethod.PROTOCOL_TLS_SERVER: libssl.TLS_server_method,
+}
+
+#: one version's protocols: the C function for it, and its number
+_FIXED = {
+    _SSLMethod.PROTOCOL_SSLv2: (libssl.SSLv2_method, 0x0002),
+    _SSLMethod.PROTOCOL_SSLv3: (libssl.SSLv3_method, TLSVersion.SSLv3),
+    _SSLMethod.PROTOCOL_TLSv1: (libssl.TLSv1_method, TLSVersion.TLSv1),
+    _SSLMethod.PROTOCOL_TLSv1_1: (libssl.TLSv1_1_method, TLSVersion.TLSv1_1),
+    _SSLMethod.PROTOCOL_TLSv1_2: (libssl.TLSv1_2_method, TLSVersion.TLSv1_2),
+}
+
+#: all but the two that tell client from server
+DEPRECATED = {_SSLMethod.PROTOCOL_TLS, *_FIXED}
+
+_AVAILABLE = {
+    TLSVersion.SSLv3: features.HAS_SSLv3,
+    TLSVersion.TLSv1: features.HAS_TLSv1,
+    TLSVersion.TLSv1_1: features.HAS_TLSv1_1,
+    TLSVersion.TLSv1_2: features.HAS_TLSv1_2,
+    TLSVersion.TLSv1_3: features.HAS_TLSv1_3,
+}
+
+#: without bounds in the library, options forbid what is outside of them
+_FORBID = {
+    TLSVersion.SSLv3: Options.OP_NO_SSLv3,
+    TLSVersion.TLSv1: Options.OP_NO_TLSv1,
+    TLSVersion.TLSv1_1: Options.OP_NO_TLSv1_1,
+    TLSVersion.TLSv1_2: Options.OP_NO_TLSv1_2,
+}
+
+
+class SSL_CTX(Handle):
+    """Own a `SSL_CTX*`."""
+
+    __slots__ = ()
+    _free = staticmethod(libssl.SSL_CTX_free)
+
+
+def deprecated(what: str, stacklevel: int = 3) -> None:
+    """Warn as the interpreter's own `ssl` does, which is from Python 3.10 on."""
+    if sys.version_info >= (3, 10):
+        warnings.warn(f"{what} deprecated", DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+def new_context(protocol: Any) -> SSL_CTX:
+    """A `SSL_CTX` that speaks `protocol`, one of the PROTOCOL_*.
+
+    :raises ValueError: there is no such protocol, or the library was built without it.
+
+    SSL_CTX_new(3)
+    """
+    libcrypto.ERR_clear_error()
+    if protocol in GENERAL:
+        handle = SSL_CTX(libssl.SSL_CTX_new(GENERAL[protocol]()))
+        # RFC 8996 deprecates what is below
+        set_bound(handle.ptr, "minimum", TLSVersion.TLSv1_2)
+        return handle
+    if protocol not in _FIXED:
+        raise ValueError(f"invalid or unsupported protocol version {protocol}")
+    name = _SSLMethod(protocol).name
+    missing = ValueError(
+        f"invalid or unsupported protocol version {int(protocol)}: "
+        f"{name} is not in {features.OPENSSL_VERSION}"
+    )
+    method, version = _FIXED[protocol]
+    if features.BOUNDS_INSTEAD_OF_METHODS:
+        if not _AVAILABLE.get(version):
+            raise missing
+        handle = SSL_CTX(libssl.SSL_CTX_new(libssl.TLS_method()))
+        for bound in ("minimum", "maximum"):
+            # 4.0 answers 0 for a version that it lacks, and would go on with TLS 1.3
+            if not set_bound(handle.ptr, bound, version):
+                raise missing
+        return handle
+    address = method() if method else None
+    if not address:
+        raise missing
+    return SSL_CTX(libssl.SSL_CTX_new(address))
+
+
+def get_bound(ctx: Any, bound: str) -> int:
+    """The ``"minimum"`` or ``"maximum"`` version; negative where there is none.
+
+    SSL_CTX_get_min_proto_version(3)
+    """
+    if bound == "minimum":
+        return libssl.SSL_CTX_get_min_proto_version(ctx) or TLSVersion.MINIMUM_SUPPORTED
+    return libssl.SSL_CTX_get_max_proto_version(ctx) or TLSVersion.MAXIMUM_SUPPORTED
+
+
+def set_bound(ctx: Any, bound: str, version: int) -> bool:
+    """Set the ``"minimum"`` or ``"maximum"`` version; False where the library refuses.
+
+    :raises ValueError: there is no such version.
+
+    SSL_CTX_set_min_proto_version(3)
+    """
+    try:
+        version = TLSVersion(version)
+    except ValueError:
+        raise ValueError(f"Unsupported TLS/SSL version 0x{version:x}") from None
+    if version in (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.MAXIMUM_SUPPORTED):
+        there = [number for number, available in _AVAILABLE.items() if available]
+        lowest = version == TLSVersion.MINIMUM_SUPPORTED
+        if lowest == (bound == "minimum"):
+            number = 0  # no bound
+        else:
+            number = int(there[0] if lowest else there[-1])
+    else:
+        number = int(version)
+    if not features.HAS_VERSION_BOUNDS:
+        return _set_bound_by_options(ctx, bound, number)
+    if bound == "minimum":
+        return bool(libssl.SSL_CTX_set_min_proto_version(ctx, number))
+    return bool(libssl.SSL_CTX_set_max_proto_version(ctx, number))
+
+
+def _set_bound_by_options(ctx: Any, bound: str, number: int) -> bool:
+    for version, option in _FORBID.items():
+        outside = version < number if bound == "minimum" else 0 < number < version
+        if outside:
+            libssl.SSL_CTX_set_options(ctx, option)
+    return True

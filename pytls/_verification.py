@@ -1,0 +1,178 @@
+"""Whom a context believes and what it demands of them: one part of `SSLContext`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any, Dict, List
+
+from . import _features as features
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from . import _trust
+from ._arguments import c_int, c_unsigned
+from ._queue import from_queue
+from .constants import HOSTFLAG_NEVER_CHECK_SUBJECT, VerifyFlags, VerifyMode
+from .errors import SSLError
+from .x509 import Purpose, _ASN1Object
+
+_VERIFY_MODES = {
+    VerifyMode.CERT_NONE: 0,
+    VerifyMode.CERT_OPTIONAL: libssl.SSL_VERIFY_PEER,
+    VerifyMode.CERT_REQUIRED: libssl.SSL_VERIFY_PEER | libssl.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+}
+
+
+class Verification:
+    """How the peer's certificate and name are verified."""
+
+    _handle: Any
+    _check_hostname: bool
+    _checks: int
+
+    _windows_cert_stores = ("CA", "ROOT")
+
+    @property
+    def verify_mode(self) -> VerifyMode:
+        """Whether the peer's certificate is asked for and must be valid: one of CERT_*.
+
+        Source: `ssl.SSLContext.verify_mode`; SSL_CTX_set_verify(3).
+        """
+        mode = libssl.SSL_CTX_get_verify_mode(self._handle.ptr)
+        for member, bits in _VERIFY_MODES.items():
+            if bits == mode:
+                return member
+        raise SSLError("invalid return value from SSL_CTX_get_verify_mode")
+
+    @verify_mode.setter
+    def verify_mode(self, value: int) -> None:
+        value = c_int(value)
+        if value not in _VERIFY_MODES:
+            raise ValueError("invalid value for verify_mode")
+        if value == VerifyMode.CERT_NONE and self._check_hostname:
+            raise ValueError(
+                "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."
+            )
+        libssl.SSL_CTX_set_verify(self._handle.ptr, _VERIFY_MODES[VerifyMode(value)], None)
+
+    @property
+    def verify_flags(self) -> VerifyFlags:
+        """VERIFY_* flags. Source: `ssl.SSLContext.verify_flags`; X509_VERIFY_PARAM_set_flags(3)."""
+        param = libssl.SSL_CTX_get0_param(self._handle.ptr)
+        return VerifyFlags(libcrypto.X509_VERIFY_PARAM_get_flags(param))
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        value = c_unsigned(value, 8 * features.SIZEOF_LONG)
+        param = libssl.SSL_CTX_get0_param(self._handle.ptr)
+        present: int = libcrypto.X509_VERIFY_PARAM_get_flags(param)
+        if present & ~value and not libcrypto.X509_VERIFY_PARAM_clear_flags(
+            param, present & ~value
+        ):
+            raise from_queue()
+        if value & ~present and not libcrypto.X509_VERIFY_PARAM_set_flags(param, value & ~present):
+            raise from_queue()
+
+    @property
+    def check_hostname(self) -> bool:
+        """Whether the peer's certificate must bear `server_hostname`; needs CERT_REQUIRED or
+        CERT_OPTIONAL, and setting it turns CERT_NONE into CERT_REQUIRED.
+
+        Source: `ssl.SSLContext.check_hostname`; X509_VERIFY_PARAM_set1_host(3).
+        """
+        return self._check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, value: Any) -> None:
+        value = bool(value)
+        if value and self.verify_mode == VerifyMode.CERT_NONE:
+            self.verify_mode = VerifyMode.CERT_REQUIRED
+        self._check_hostname = value
+
+    @property
+    def _host_flags(self) -> int:
+        return self._checks
+
+    @_host_flags.setter
+    def _host_flags(self, value: int) -> None:
+        self._set_host_flags(c_unsigned(value, 32))
+
+    def _set_host_flags(self, value: int) -> None:
+        libcrypto.X509_VERIFY_PARAM_set_hostflags(
+            libssl.SSL_CTX_get0_param(self._handle.ptr), value
+        )
+        self._checks = value
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """Whether a certificate without names in subjectAltName is held to its commonName.
+
+        Source: `ssl.SSLContext.hostname_checks_common_name`; X509_check_host(3).
+        """
+        return not self._checks & HOSTFLAG_NEVER_CHECK_SUBJECT
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: Any) -> None:
+        if value:
+            self._set_host_flags(self._checks & ~HOSTFLAG_NEVER_CHECK_SUBJECT)
+        else:
+            self._set_host_flags(self._checks | HOSTFLAG_NEVER_CHECK_SUBJECT)
+
+    def load_verify_locations(
+        self, cafile: Any = None, capath: Any = None, cadata: Any = None
+    ) -> None:
+        """Believe more certification authorities.
+
+        :param cafile: the path of a file of PEM certificates.
+        :param capath: a folder of them, named by their hash; read when they are needed.
+        :param cadata: PEM as str, or DER as bytes.
+        :raises OSError: a file is missing.
+        :raises SSLError: there is no certificate in it.
+
+        Source: `ssl.SSLContext.load_verify_locations`; SSL_CTX_load_verify_locations(3).
+        """
+        _trust.load_verify_locations(self._handle.ptr, cafile, capath, cadata)
+
+    def set_default_verify_paths(self) -> None:
+        """Believe the authorities in the library's default places, if there are any.
+
+        Source: `ssl.SSLContext.set_default_verify_paths`; SSL_CTX_set_default_verify_paths(3).
+        """
+        if not libssl.SSL_CTX_set_default_verify_paths(self._handle.ptr):
+            raise from_queue()
+
+    def load_default_certs(self, purpose: Any = Purpose.SERVER_AUTH) -> None:
+        """Believe the system's authorities, on Windows those in its stores.
+
+        Source: `ssl.SSLContext.load_default_certs`.
+        """
+        if not isinstance(purpose, _ASN1Object):
+            raise TypeError(purpose)
+        if sys.platform == "win32":  # pragma: no cover
+            for name in self._windows_cert_stores:
+                self._load_windows_store_certs(name, purpose)
+        self.set_default_verify_paths()
+
+    def _load_windows_store_certs(self, storename: str, purpose: Any) -> None:
+        from ._windows import enum_certificates
+
+        for cert, encoding, trust in enum_certificates(storename):
+            if encoding == "x509_asn" and (trust is True or purpose.oid in trust):
+                try:
+                    self.load_verify_locations(cadata=cert)
+                except SSLError as error:
+                    warnings.warn(f"Bad certificate in Windows certificate store: {error!s}", stacklevel=3)
+
+    def cert_store_stats(self) -> Dict[str, int]:
+        """How many certificates, of authorities, and revocation lists are loaded.
+
+        Source: `ssl.SSLContext.cert_store_stats`.
+        """
+        return _trust.cert_store_stats(self._handle.ptr)
+
+    def get_ca_certs(self, binary_form: bool = False) -> List[Any]:
+        """The loaded authorities' certificates, as `getpeercert` has them.
+
+        Source: `ssl.SSLContext.get_ca_certs`.
+        """
+        return _trust.get_ca_certs(self._handle.ptr, bool(binary_form))

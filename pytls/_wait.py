@@ -1,0 +1,74 @@
+"""Waiting until a socket is ready, and whether its descriptor blocks."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import sys
+from typing import Any, Optional
+
+_MOST_MS = 0x7FFFFFFF
+
+if sys.platform == "win32":  # pragma: no cover
+    import ctypes
+
+    _FIONBIO = 0x8004667E
+
+    def set_blocking(fd: int, blocking: bool) -> None:
+        """Let the calls on `fd` wait, or not; Python's own timeout stays."""
+        flag = ctypes.c_ulong(0 if blocking else 1)
+        if ctypes.windll.ws2_32.ioctlsocket(ctypes.c_void_p(fd), _FIONBIO, ctypes.byref(flag)):
+            raise ctypes.WinError(ctypes.get_last_error())
+else:
+    set_blocking = os.set_blocking
+
+
+class Waiter:
+    """Waits for one descriptor; any number of threads at once."""
+
+    __slots__ = ("_fd", "_idle", "_waiting")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        # A poll object serves one thread at a time: (for reading, for writing)
+        self._idle: tuple[list[Any], list[Any]] = ([], [])
+        self._waiting = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is waiting."""
+        return self._waiting > 0
+
+    def wait(self, for_writing: bool, timeout: Optional[float]) -> bool:
+        """Wait until the descriptor is ready, closed or broken.
+
+        :param for_writing: whether it is to be writable instead of readable.
+        :param timeout: seconds; None: for ever.
+        :returns: False when the time is over.
+        """
+        self._waiting += 1
+        try:
+            if not hasattr(select, "poll"):
+                return self._select(for_writing, timeout)
+            idle = self._idle[for_writing]
+            try:
+                poller = idle.pop()
+            except IndexError:
+                poller = select.poll()
+                poller.register(self._fd, select.POLLOUT if for_writing else select.POLLIN)
+            try:
+                if timeout is None:
+                    return bool(poller.poll())
+                # Never shorter than asked for
+                return bool(poller.poll(min(math.ceil(max(timeout, 0) * 1000), _MOST_MS)))
+            finally:
+                idle.append(poller)
+        finally:
+            self._waiting -= 1
+
+    def _select(self, for_writing: bool, timeout: Optional[float]) -> bool:
+        ready = [self._fd]
+        if for_writing:
+            return any(select.select([], ready, ready, timeout))
+        return any(select.select(ready, [], ready, timeout))

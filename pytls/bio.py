@@ -1,0 +1,139 @@
+"""`MemoryBIO`: the bytes between a TLS connection and a transport of the program's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _libcrypto as C
+from ._arguments import INT_MAX, RECORD, Buffer, as_bytes, borrow, c_int, give_back
+from ._features import new_lock
+from ._handle import Handle
+from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
+from .errors import SSLError
+
+
+class BIO(Handle):
+    """Own a `BIO*`."""
+
+    __slots__ = ()
+    _free = staticmethod(C.BIO_free)
+
+
+class MemoryBIO:
+    """A buffer of bytes that grows as needed, first in, first out.
+
+    Source: `ssl.MemoryBIO`; BIO_s_mem(3).
+    """
+
+    __slots__ = ("__weakref__", "_handle", "_lock", "_ptr", "_shared", "_write_eof")
+
+    def __new__(cls) -> MemoryBIO:
+        self = super().__new__(cls)
+        self._handle = BIO(C.BIO_new(C.BIO_s_mem()))
+        self._ptr = self._handle.ptr
+        C.BIO_set_mem_eof_return(self._ptr, -1)
+        self._write_eof = False
+        # A connection reads and writes it with the interpreter's lock released
+        self._lock: Any = new_lock()
+        self._shared = False
+        return self
+
+    @property
+    def pending(self) -> int:
+        """How many bytes are in the buffer."""
+        with self._lock:
+            return int(BIO_ctrl_pending(self._ptr))
+
+    @property
+    def eof(self) -> bool:
+        """Whether the buffer is empty and `write_eof` was called."""
+        return self._write_eof and not self.pending
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Take up to `size` bytes out of the buffer; all of them when it is negative.
+
+        :returns: the bytes; ``b""`` when there are none.
+
+        Source: `ssl.MemoryBIO.read`; BIO_read(3).
+        """
+        size = c_int(size)
+        if size < 0:
+            size = INT_MAX
+        parts: list[bytes] = []
+        record = borrow()
+        with self._lock:
+            while size > 0:
+                # The array is larger than most of what is here: one call, one copy
+                count = BIO_read(self._ptr, record, size if size < RECORD else RECORD)
+                if count <= 0:
+                    break
+                parts.append(record[:count])
+                if count < RECORD:
+                    break
+                size -= count
+        give_back(record)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def write(self, b: Buffer, /) -> int:
+        """Append the bytes-like `b`.
+
+        :returns: how many bytes were written: all of them.
+        :raises SSLError: after `write_eof`.
+
+        Source: `ssl.MemoryBIO.write`; BIO_write(3).
+        """
+        data = as_bytes(b)
+        if len(data) > INT_MAX:
+            raise OverflowError(f"string longer than {INT_MAX} bytes")
+        with self._lock:
+            if self._write_eof:
+                raise SSLError("cannot write() after write_eof()")
+            if not data:
+                return 0
+            count = BIO_write(self._ptr, data, len(data))
+        if count < 0:
+            raise MemoryError("BIO_write failed")
+        return int(count)
+
+    def write_eof(self) -> None:
+        """Say that nothing more will be written; `eof` is true once all has been read.
+
+        Source: `ssl.MemoryBIO.write_eof`; BIO_set_mem_eof_return(3).
+        """
+        with self._lock:
+            self._write_eof = True
+            C.BIO_set_mem_eof_return(self._ptr, 0)
+
+    def _share_lock(self, other: MemoryBIO, lock: Any) -> Any:
+        """The lock of a connection that uses both, from now on also theirs.
+
+        Two connections may speak through the same pair, each reading what the other writes.
+        """
+        if self._shared and other._shared and self._lock is not other._lock:
+            return _Both(self._lock, other._lock)
+        if self._shared:
+            lock = self._lock
+        elif other._shared:
+            lock = other._lock
+        for bio in (self, other):
+            with bio._lock:
+                bio._lock = lock
+                bio._shared = True
+        return lock
+
+
+class _Both:
+    """Two locks as one, always taken in the same order."""
+
+    __slots__ = ("_first", "_second")
+
+    def __init__(self, one: Any, other: Any) -> None:
+        self._first, self._second = sorted((one, other), key=id)
+
+    def __enter__(self) -> None:
+        self._first.__enter__()
+        self._second.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._second.__exit__(*error)
+        self._first.__exit__(*error)

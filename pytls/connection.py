@@ -1,0 +1,336 @@
+"""The TLS engine: handshake, read, write and shutdown of one `SSL*`, which never wait.
+
+Each operation returns its result or, when it cannot go on, a `Want`: WANT_READ or WANT_WRITE,
+negative so that it cannot be mistaken for a count. `SSLObject` makes an exception of that,
+`SSLSocket` a wait. OpenSSL never sees a blocking descriptor.
+
+An `SSL*` must never be in two calls at once: a lock spans each call with the questions that
+belong to it, and no lock is held while anybody waits. So a reader that waits for hours does not
+stop a writer.
+"""
+
+from __future__ import annotations
+
+from ctypes import c_size_t, get_errno, set_errno
+from errno import EAGAIN, EWOULDBLOCK
+from typing import Any, Callable, Optional, Union
+
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from ._agreed import Agreed
+from ._arguments import RECORD, borrow, give_back
+from ._callbacks import Hooks, connections
+from ._features import new_lock
+from ._handle import Handle
+from ._libcrypto import ERR_clear_error
+from ._libssl import (
+    SSL_do_handshake,
+    SSL_get_error,
+    SSL_pending,
+    SSL_read,
+    SSL_shutdown,
+    SSL_write,
+)
+from ._queue import from_queue, from_ssl, take
+from .bio import MemoryBIO
+from .constants import SSLErrorNumber
+
+WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
+WANT_WRITE = -int(SSLErrorNumber.SSL_ERROR_WANT_WRITE)
+_WANTS = (SSLErrorNumber.SSL_ERROR_WANT_READ, SSLErrorNumber.SSL_ERROR_WANT_WRITE)
+_ZERO_RETURN = int(SSLErrorNumber.SSL_ERROR_ZERO_RETURN)
+
+DONE = 0
+"""What an operation without a count returns when it is done."""
+
+
+class SSL(Handle):
+    """Own a `SSL*`."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _free(ptr: Any) -> None:
+        # A connection that goes without a shutdown would take its session with it
+        shutdown = libssl.SSL_get_shutdown(ptr)
+        libssl.SSL_set_shutdown(ptr, shutdown | libssl.SSL_SENT_SHUTDOWN)
+        libssl.SSL_free(ptr)
+
+
+class Connection(Agreed):
+    """One side of one TLS connection.
+
+    :param context: the handle of the `SSL_CTX`.
+    :param hooks: what the context wants to be called.
+    :param server_side: whether to accept instead of connect.
+    :param server_hostname: the peer's name or address, ASCII: for SNI and verification.
+    :param check_hostname: whether the peer's certificate must bear that name.
+    :param post_handshake_auth: whether a client certificate may be asked for later (TLS 1.3).
+    :raises SSLError: OpenSSL could not make it.
+
+    SSL_new(3)
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_handle",
+        "_incoming",
+        "_lock",
+        "_outgoing",
+        "_shutdown_sent",
+        "context",
+        "hooks",
+        "on_socket",
+        "owner",
+        "ptr",
+        "raised",
+        "server_hostname",
+        "server_side",
+    )
+
+    def __init__(
+        self,
+        context: Handle,
+        hooks: Hooks,
+        server_side: bool,
+        server_hostname: Optional[str],
+        check_hostname: bool,
+        post_handshake_auth: bool,
+    ) -> None:
+        ERR_clear_error()
+        self._handle = SSL(libssl.SSL_new(context.ptr))
+        self.ptr: Any = self._handle.ptr
+        self._lock = new_lock()
+        self._incoming: Optional[MemoryBIO] = None
+        self._outgoing: Optional[MemoryBIO] = None
+        self._shutdown_sent = False
+        self.context = context
+        self.hooks = hooks
+        self.on_socket = False
+        #: the SSLSocket or SSLObject, through a weak reference, for callbacks
+        self.owner: Callable[[], Any] = lambda: None
+        #: what a callback has raised: the call that drove it raises it
+        self.raised: Optional[BaseException] = None
+        self.server_side = server_side
+        self.server_hostname = server_hostname
+
+        # No SSL_MODE_ENABLE_PARTIAL_WRITE: one SSL_write sends a whole buffer
+        libssl.SSL_set_mode(
+            self.ptr, libssl.SSL_MODE_AUTO_RETRY | libssl.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+        )
+        if post_handshake_auth:
+            self._allow_post_handshake_auth()
+        if server_hostname is not None:
+            self._name_peer(server_hostname, check_hostname)
+        if server_side:
+            libssl.SSL_set_accept_state(self.ptr)
+        else:
+            libssl.SSL_set_connect_state(self.ptr)
+        connections[self.ptr.value] = self
+
+    # --- set-up
+
+    def _allow_post_handshake_auth(self) -> None:
+        if not self.server_side:
+            libssl.SSL_set_post_handshake_auth(self.ptr, 1)
+            return
+        mode = libssl.SSL_get_verify_mode(self.ptr)
+        if mode & libssl.SSL_VERIFY_PEER:
+            libssl.SSL_set_verify(self.ptr, mode | libssl.SSL_VERIFY_POST_HANDSHAKE, None)
+
+    def _name_peer(self, hostname: str, check: bool) -> None:
+        """Send the name by SNI unless it is an address, and let OpenSSL hold the peer to it."""
+        if not hostname or hostname.startswith("."):
+            raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+        if "\0" in hostname:
+            raise TypeError("argument must be encoded string without null bytes, not str")
+        name = hostname.encode("ascii")
+        address = libcrypto.a2i_IPADDRESS(name)
+        ERR_clear_error()
+        if address:
+            octets = libcrypto.asn1_string(address)
+            libcrypto.ASN1_OCTET_STRING_free(address)
+        elif not libssl.SSL_set_tlsext_host_name(self.ptr, name):
+            raise from_queue()
+        if not check:
+            return
+        param = libssl.SSL_get0_param(self.ptr)
+        if address:
+            held = libcrypto.X509_VERIFY_PARAM_set1_ip(param, octets, len(octets))
+        else:
+            held = libcrypto.X509_VERIFY_PARAM_set1_host(param, name, len(name))
+        if not held:
+            raise from_queue()
+
+    def attach_fd(self, fd: int) -> None:
+        """Speak over the non-blocking socket `fd`. SSL_set_fd(3)"""
+        with self._lock:
+            ERR_clear_error()
+            if libssl.SSL_set_fd(self.ptr, fd) != 1:
+                raise from_queue()
+            self.on_socket = True
+
+    def attach_bios(self, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
+        """Speak through two memory BIOs. SSL_set_bio(3)"""
+        self._lock = incoming._share_lock(outgoing, self._lock)
+        # The connection keeps them alive, and OpenSSL counts its own references
+        self._incoming, self._outgoing = incoming, outgoing
+        libcrypto.BIO_up_ref(incoming._ptr)
+        libcrypto.BIO_up_ref(outgoing._ptr)
+        libssl.SSL_set_bio(self.ptr, incoming._ptr, outgoing._ptr)
+
+    def detach(self) -> None:
+        """Leave the descriptor: from now on every operation fails, whoever still has it."""
+        with self._lock:
+            libssl.SSL_set_bio(self.ptr, None, None)
+
+    def set_context(self, context: Handle, hooks: Hooks) -> None:
+        """Change the certificate and hooks to another context's. SSL_set_SSL_CTX(3)"""
+        with self._lock:
+            if not libssl.SSL_set_SSL_CTX(self.ptr, context.ptr):
+                raise from_queue()
+            self.context = context
+            self.hooks = hooks
+
+    # --- the four operations
+
+    def do_handshake(self) -> int:
+        """Go on with the handshake.
+
+        :returns: DONE or a Want.
+        :raises SSLError: it failed; SSLCertVerificationError: the peer was not believed.
+
+        SSL_do_handshake(3)
+        """
+        with self._lock:
+            ERR_clear_error()
+            ret = SSL_do_handshake(self.ptr)
+            if ret == 1:
+                self._raise_from_callback()
+                return DONE
+            return self._want_or_raise(SSL_get_error(self.ptr, ret), ret)
+
+    def read(self, size: int) -> Union[bytes, int]:
+        """Decrypt up to `size` bytes (at least 1), one record's at most.
+
+        :returns: the bytes, ``b""`` after the peer's close_notify, or a Want.
+        :raises SSLError: reading failed.
+
+        SSL_read(3)
+        """
+        record = borrow()
+        with self._lock:
+            count = SSL_read(self.ptr, record, size if size < RECORD else RECORD)
+            if count > 0:
+                data: bytes = record[:count]
+                give_back(record)
+                if self.raised:
+                    self._raise_from_callback()
+                return data
+            give_back(record)
+            code = SSL_get_error(self.ptr, count)
+            if code == _ZERO_RETURN and self._peer_has_closed():
+                return b""
+            return self._want_or_raise(code, count)
+
+    def read_into(self, room: Any, size: int) -> int:
+        """Decrypt up to `size` bytes (at least 1) into the C buffer `room`.
+
+        :returns: how many, 0 after the peer's close_notify, or a Want.
+        :raises SSLError: reading failed.
+
+        SSL_read(3)
+        """
+        with self._lock:
+            count: int = SSL_read(self.ptr, room, size)
+            if count > 0:
+                if self.raised:
+                    self._raise_from_callback()
+                return count
+            code = SSL_get_error(self.ptr, count)
+            if code == _ZERO_RETURN and self._peer_has_closed():
+                return 0
+            return self._want_or_raise(code, count)
+
+    def write(self, data: Any, size: int) -> int:
+        """Encrypt and send the `size` bytes of `data`, bytes or a C buffer: all or a Want.
+
+        After a Want, OpenSSL takes nothing but the same bytes again.
+
+        :returns: `size` or a Want.
+        :raises SSLError: writing failed.
+
+        SSL_write(3)
+        """
+        with self._lock:
+            if size == 0:
+                # SSL_write(3): with nothing to write its answer is undefined
+                return self._write_nothing()
+            count: int = SSL_write(self.ptr, data, size)
+            if count > 0:
+                if self.raised:
+                    self._raise_from_callback()
+                return count
+            return self._want_or_raise(SSL_get_error(self.ptr, count), count)
+
+    def _write_nothing(self) -> int:
+        ERR_clear_error()
+        written = c_size_t()
+        if libssl.SSL_write_ex(self.ptr, b"", 0, written) == 1:
+            return 0
+        return self._want_or_raise(SSL_get_error(self.ptr, 0), 0)
+
+    def shutdown(self) -> int:
+        """Send close_notify, then wait for the peer's.
+
+        :returns: DONE or a Want.
+        :raises SSLError: it failed.
+
+        SSL_shutdown(3); RFC 8446 §6.1
+        """
+        with self._lock:
+            ERR_clear_error()
+            ret = SSL_shutdown(self.ptr)
+            if ret == 0 and not self._shutdown_sent:
+                # Ours is on its way; the second call reads the peer's
+                self._shutdown_sent = True
+                ret = SSL_shutdown(self.ptr)
+            if ret >= 0:
+                self._raise_from_callback()
+                return DONE
+            return self._want_or_raise(SSL_get_error(self.ptr, ret), ret)
+
+    def pending(self) -> int:
+        """How many decrypted bytes can be read without waiting. SSL_pending(3)"""
+        with self._lock:
+            return int(SSL_pending(self.ptr))
+
+    # --- how a call has ended
+
+    def _peer_has_closed(self) -> bool:
+        """Whether the peer has closed TLS in order, and we have not."""
+        return bool(libssl.SSL_get_shutdown(self.ptr) == libssl.SSL_RECEIVED_SHUTDOWN)
+
+    def _want_or_raise(self, code: int, ret: int) -> int:
+        """The Want for `code`, which SSL_get_error gave for `ret`, or its exception."""
+        if self.raised is None and code in _WANTS:
+            return -code
+        c_errno = get_errno()
+        set_errno(0)
+        packed = take()
+        self._raise_from_callback()
+        if packed and libssl.SSL_is_init_finished(self.ptr):
+            # Somebody else's entry made SSL_get_error lie: after a fatal error of this
+            # connection's own it would be back in the state before the handshake
+            again = SSL_get_error(self.ptr, ret)
+            if again in _WANTS:
+                return -again
+        if not self.on_socket or c_errno in (EAGAIN, EWOULDBLOCK):
+            c_errno = 0
+        raise from_ssl(code, ret, packed, c_errno, self)
+
+    def _raise_from_callback(self) -> None:
+        if self.raised is not None:
+            error, self.raised = self.raised, None
+            take()
+            raise error

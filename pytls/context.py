@@ -1,0 +1,462 @@
+"""`SSLContext`: the settings, certificates and keys that connections share."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+import weakref
+from typing import Any, Callable, Dict, Iterable, Optional, Union
+
+from . import _credentials
+from . import _features as features
+from . import _libcrypto as libcrypto
+from . import _libssl as libssl
+from ._algorithms import Algorithms
+from ._arguments import as_bytes, c_int, c_unsigned, text
+from ._callbacks import Hooks, open_keylog, trampoline
+from ._protocol import DEPRECATED, GENERAL, deprecated, get_bound, new_context, set_bound
+from ._queue import from_queue, take
+from ._verification import Verification
+from .constants import (
+    _DEFAULT_CIPHERS,
+    HOSTFLAG_NO_PARTIAL_WILDCARDS,
+    Options,
+    TLSVersion,
+    VerifyFlags,
+    VerifyMode,
+    _SSLMethod,
+)
+from .errors import SSLError
+
+_OP_NO_VERSIONS = (
+    Options.OP_NO_SSLv3
+    | Options.OP_NO_TLSv1
+    | Options.OP_NO_TLSv1_1
+    | Options.OP_NO_TLSv1_2
+    | Options.OP_NO_TLSv1_3
+)
+_OP_DONT_INSERT_EMPTY_FRAGMENTS = 0x800
+_OLD_VERSIONS = (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1)
+
+
+class SSLContext(Verification, Algorithms):
+    """Settings, certificates and private keys for the connections made from it.
+
+    :param protocol: one of PROTOCOL_*; PROTOCOL_TLS_CLIENT and PROTOCOL_TLS_SERVER are for
+        today's programs, the first verifying the peer and its name.
+    :raises ValueError: the library does not have `protocol`.
+
+    Source: `ssl.SSLContext`; SSL_CTX_new(3).
+    """
+
+    sslsocket_class: Any = None
+    sslobject_class: Any = None
+
+    def __new__(cls, protocol: Any = None, *args: Any, **kwargs: Any) -> SSLContext:
+        if protocol is None:
+            deprecated("ssl.SSLContext() without protocol argument is")
+            protocol = _SSLMethod.PROTOCOL_TLS
+        elif protocol in DEPRECATED:
+            deprecated(f"ssl.{_SSLMethod(protocol).name} is")
+        return cls._make(protocol)
+
+    @classmethod
+    def _make(cls, protocol: Any) -> Any:
+        """A context for `protocol`, without a word about its age."""
+        self = super().__new__(cls)
+        self._protocol = c_int(protocol)
+        self._handle = new_context(self._protocol)
+        self._hooks = Hooks(weakref.ref(self))
+        self._check_hostname = False
+        self._post_handshake_auth = False
+        self._keylog_filename: Any = None
+        self._prepare()
+        return self
+
+    def _prepare(self) -> None:
+        """Set what every context starts with."""
+        ctx = self._handle.ptr
+        options = Options.OP_ALL & ~_OP_DONT_INSERT_EMPTY_FRAGMENTS
+        options |= Options.OP_NO_COMPRESSION | Options.OP_CIPHER_SERVER_PREFERENCE
+        options |= Options.OP_SINGLE_DH_USE | Options.OP_SINGLE_ECDH_USE
+        if self._protocol != _SSLMethod.PROTOCOL_SSLv2:
+            options |= features.OP_NO_SSLv2
+        if self._protocol != _SSLMethod.PROTOCOL_SSLv3:
+            options |= Options.OP_NO_SSLv3
+        libssl.SSL_CTX_set_options(ctx, options)
+        # Half of an idle connection's memory is its buffers
+        libssl.SSL_CTX_set_mode(ctx, libssl.SSL_MODE_RELEASE_BUFFERS)
+        libssl.SSL_CTX_set_ecdh_auto(ctx)
+        libssl.SSL_CTX_set_session_id_context(ctx, b"Python", 6)
+        if not libssl.SSL_CTX_set_cipher_list(ctx, features.cipher_list(_DEFAULT_CIPHERS)):
+            take()
+            raise SSLError("No cipher can be selected.")
+        param = libssl.SSL_CTX_get0_param(ctx)
+        libcrypto.X509_VERIFY_PARAM_set_flags(param, VerifyFlags.VERIFY_X509_TRUSTED_FIRST)
+        self._set_host_flags(HOSTFLAG_NO_PARTIAL_WILDCARDS)
+        if self._protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
+            self.verify_mode = VerifyMode.CERT_REQUIRED
+            self._check_hostname = True
+
+    def __init__(self, protocol: Any = None) -> None:
+        """See the class."""
+
+    # --- connections
+
+    def wrap_socket(
+        self,
+        sock: Any,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: Optional[str] = None,
+        session: Any = None,
+    ) -> Any:
+        """Take over the stream socket `sock` and put TLS on it.
+
+        :param server_side: whether to accept the handshake instead of starting it. A socket that
+            listens wraps what it accepts.
+        :param do_handshake_on_connect: whether to shake hands now, or else in `connect`.
+        :param suppress_ragged_eofs: whether an end without close_notify reads as ``b""``.
+        :param server_hostname: the peer's name, for SNI and `check_hostname`.
+        :param session: a session of this context to resume.
+        :returns: an `SSLSocket`.
+        :raises SSLError: the handshake failed.
+        :raises ValueError: arguments that do not fit each other.
+
+        Source: `ssl.SSLContext.wrap_socket`.
+        """
+        return self.sslsocket_class._create(
+            sock=sock,
+            server_side=server_side,
+            do_handshake_on_connect=do_handshake_on_connect,
+            suppress_ragged_eofs=suppress_ragged_eofs,
+            server_hostname=server_hostname,
+            context=self,
+            session=session,
+        )
+
+    def wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool = False,
+        server_hostname: Optional[str] = None,
+        session: Any = None,
+    ) -> Any:
+        """TLS through two `MemoryBIO`s: `incoming` from the peer, `outgoing` to it.
+
+        :returns: an `SSLObject`.
+
+        Source: `ssl.SSLContext.wrap_bio`.
+        """
+        return self.sslobject_class._create(
+            incoming,
+            outgoing,
+            server_side=server_side,
+            server_hostname=self._encode_hostname(server_hostname),
+            session=session,
+            context=self,
+        )
+
+    def _encode_hostname(self, hostname: Any) -> Optional[str]:
+        """A name as the wire has it: ASCII, with IDNA's labels."""
+        if hostname is None:
+            return None
+        if isinstance(hostname, str):
+            return hostname.encode("idna").decode("ascii")
+        return hostname.decode("ascii")  # type: ignore[no-any-return]  # bytes, or AttributeError
+
+    # --- protocol versions and options
+
+    @property
+    def protocol(self) -> _SSLMethod:
+        """The PROTOCOL_* of the constructor. Source: `ssl.SSLContext.protocol`."""
+        return _SSLMethod(self._protocol)
+
+    @property
+    def options(self) -> Options:
+        """OP_* flags; clear one with ``context.options &= ~pytls.OP_…``.
+
+        Source: `ssl.SSLContext.options`; SSL_CTX_set_options(3).
+        """
+        return Options(libssl.SSL_CTX_get_options(self._handle.ptr))
+
+    @options.setter
+    def options(self, value: int) -> None:
+        value = c_unsigned(value, 64)
+        ctx = self._handle.ptr
+        present: int = libssl.SSL_CTX_get_options(ctx)
+        if value & ~present & _OP_NO_VERSIONS:
+            deprecated("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are")
+        if present & ~value:
+            libssl.SSL_CTX_clear_options(ctx, present & ~value)
+        if value & ~present:
+            libssl.SSL_CTX_set_options(ctx, value & ~present)
+
+    @property
+    def minimum_version(self) -> TLSVersion:
+        """The lowest version allowed; TLSVersion.MINIMUM_SUPPORTED: no bound.
+
+        Source: `ssl.SSLContext.minimum_version`; SSL_CTX_set_min_proto_version(3).
+        """
+        return TLSVersion(get_bound(self._handle.ptr, "minimum"))
+
+    @minimum_version.setter
+    def minimum_version(self, value: int) -> None:
+        if value == TLSVersion.SSLv3:
+            libssl.SSL_CTX_clear_options(self._handle.ptr, Options.OP_NO_SSLv3)
+        self._set_bound("minimum", value)
+
+    @property
+    def maximum_version(self) -> TLSVersion:
+        """The highest version allowed; TLSVersion.MAXIMUM_SUPPORTED: no bound.
+
+        Source: `ssl.SSLContext.maximum_version`; SSL_CTX_set_max_proto_version(3).
+        """
+        return TLSVersion(get_bound(self._handle.ptr, "maximum"))
+
+    @maximum_version.setter
+    def maximum_version(self, value: int) -> None:
+        self._set_bound("maximum", value)
+
+    def _set_bound(self, bound: str, value: int) -> None:
+        value = c_int(value)
+        if self._protocol not in GENERAL:
+            raise ValueError(
+                "The context's protocol doesn't support modification of highest and lowest version."
+            )
+        if value in _OLD_VERSIONS:
+            deprecated(f"{TLSVersion.__name__}.{TLSVersion(value).name} is", stacklevel=4)
+        if not set_bound(self._handle.ptr, bound, value):
+            raise ValueError(f"Unsupported protocol version 0x{value:x}")
+
+    @property
+    def security_level(self) -> int:
+        """0 to 5: how weak a key or algorithm may be. SSL_CTX_get_security_level(3)
+
+        Source: `ssl.SSLContext.security_level`.
+        """
+        return int(libssl.SSL_CTX_get_security_level(self._handle.ptr))
+
+    # --- credentials
+
+    def load_cert_chain(
+        self,
+        certfile: Any,
+        keyfile: Any = None,
+        password: Union[str, bytes, bytearray, Callable[[], Any], None] = None,
+    ) -> None:
+        """Show this certificate to peers.
+
+        :param certfile: the path of a PEM file: the certificate, then those of its chain.
+        :param keyfile: the private key's; by default it stands in `certfile`.
+        :param password: of the key, or a function that returns it.
+        :raises OSError: a file is missing.
+        :raises SSLError: the key does not belong to the certificate, or there is none.
+
+        Source: `ssl.SSLContext.load_cert_chain`; SSL_CTX_use_certificate_chain_file(3).
+        """
+        _credentials.load_cert_chain(self._handle.ptr, certfile, keyfile, password)
+
+    # --- sessions
+
+    def session_stats(self) -> Dict[str, int]:
+        """How many sessions were made, found and lost by this context, by counter's name.
+
+        Source: `ssl.SSLContext.session_stats`; SSL_CTX_sess_number(3).
+        """
+        ctx = self._handle.ptr
+        return {name: libssl.session_counter(ctx, name) for name in libssl.SESSION_COUNTERS}
+
+    @property
+    def num_tickets(self) -> int:
+        """How many TLS 1.3 session tickets a server sends after a handshake.
+
+        Source: `ssl.SSLContext.num_tickets`; SSL_CTX_set_num_tickets(3).
+        """
+        return int(libssl.SSL_CTX_get_num_tickets(self._handle.ptr))
+
+    @num_tickets.setter
+    def num_tickets(self, value: int) -> None:
+        value = c_int(value)
+        if value < 0:
+            raise ValueError("value must be non-negative")
+        if self._protocol != _SSLMethod.PROTOCOL_TLS_SERVER:
+            raise ValueError("SSLContext is not a server context.")
+        if libssl.SSL_CTX_set_num_tickets(self._handle.ptr, value) != 1:
+            raise ValueError("failed to set num tickets.")
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """Whether a TLS 1.3 server may ask for the client's certificate after the handshake.
+
+        Source: `ssl.SSLContext.post_handshake_auth`; RFC 8446 §4.6.2.
+        """
+        return self._post_handshake_auth
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: Any) -> None:
+        self._post_handshake_auth = bool(value)
+
+    # --- ALPN
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Offer these protocols, or as a server choose the first of them that is offered.
+
+        :param alpn_protocols: ASCII names of 1 to 255 bytes, the preferred first.
+        :raises SSLError: a name is too short or too long.
+
+        Source: `ssl.SSLContext.set_alpn_protocols`; RFC 7301 §3.1.
+        """
+        wire = bytearray()
+        for protocol in alpn_protocols:
+            name = bytes(protocol, "ascii")
+            if not 1 <= len(name) <= 255:
+                raise SSLError("ALPN protocols must be 1 to 255 in length")
+            wire.append(len(name))
+            wire += name
+        self._set_alpn_protocols(wire)
+
+    def _set_alpn_protocols(self, protos: Any) -> None:
+        wire = as_bytes(protos)
+        ctx = self._handle.ptr
+        if libssl.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) != 0:  # 0 means success
+            take()
+            raise MemoryError("SSL_CTX_set_alpn_protos failed")
+        self._hooks.alpn = wire
+        if self._protocol != _SSLMethod.PROTOCOL_TLS_CLIENT:
+            libssl.SSL_CTX_set_alpn_select_cb(ctx, trampoline("alpn"), None)
+
+    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
+        """Nothing: NPN is gone, ALPN has taken its place.
+
+        Source: `ssl.SSLContext.set_npn_protocols`.
+        """
+        if sys.version_info >= (3, 10):
+            warnings.warn(
+                "ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2
+            )
+        for protocol in npn_protocols:
+            if not 1 <= len(bytes(protocol, "ascii")) <= 255:
+                raise SSLError("NPN protocols must be 1 to 255 in length")
+
+    # --- callbacks
+
+    @property
+    def sni_callback(self) -> Optional[Callable[..., Any]]:
+        """Called on a server with ``(socket, server name or None, context)`` for each ClientHello.
+
+        It returns None to go on, or one of ALERT_DESCRIPTION_* to refuse, and may set the socket's
+        `context`.
+
+        Source: `ssl.SSLContext.sni_callback`; RFC 6066 §3.
+        """
+        return self._hooks.servername
+
+    @sni_callback.setter
+    def sni_callback(self, callback: Optional[Callable[..., Any]]) -> None:
+        if self._protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
+            raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
+        if callback is not None and not callable(callback):
+            raise TypeError("not a callable object")
+        self._hooks.servername = callback
+        function = None if callback is None else trampoline("servername")
+        libssl.SSL_CTX_set_tlsext_servername_callback(self._handle.ptr, function)
+
+    def set_servername_callback(self, server_name_callback: Optional[Callable[..., Any]]) -> None:
+        """`sni_callback`, with the name as U-labels are written.
+
+        Source: `ssl.SSLContext.set_servername_callback`.
+        """
+        if server_name_callback is None:
+            self.sni_callback = None
+            return
+        if not callable(server_name_callback):
+            raise TypeError(f"{server_name_callback} is not callable.")
+        function = server_name_callback
+
+        def shim_cb(sslobj: Any, servername: Optional[str], sslctx: SSLContext) -> Any:
+            return function(sslobj, self._encode_hostname(servername), sslctx)
+
+        self.sni_callback = shim_cb
+
+    @property
+    def _msg_callback(self) -> Optional[Callable[..., Any]]:
+        """Called with each TLS message: ``(socket, "read" or "write", version, content type,
+        message type, data)``. SSL_CTX_set_msg_callback(3)
+        """
+        return self._hooks.message
+
+    @_msg_callback.setter
+    def _msg_callback(self, callback: Optional[Callable[..., Any]]) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{callback} is not callable.")
+        self._hooks.message = callback
+        function = None if callback is None else trampoline("message")
+        libssl.SSL_CTX_set_msg_callback(self._handle.ptr, function)
+
+    @property
+    def keylog_filename(self) -> Any:
+        """The file that TLS secrets are appended to, for debugging; None: nowhere.
+
+        Source: `ssl.SSLContext.keylog_filename`; SSL_CTX_set_keylog_callback(3).
+        """
+        return self._keylog_filename
+
+    @keylog_filename.setter
+    def keylog_filename(self, filename: Any) -> None:
+        ctx = self._handle.ptr
+        libssl.SSL_CTX_set_keylog_callback(ctx, None)
+        self._hooks.keylog = self._keylog_filename = None
+        if filename is None:
+            return
+        self._hooks.keylog = open_keylog(filename)
+        self._keylog_filename = filename
+        libssl.SSL_CTX_set_keylog_callback(ctx, trampoline("keylog"))
+
+    def set_psk_client_callback(self, callback: Optional[Callable[..., Any]]) -> None:
+        """Let a client choose a pre-shared key.
+
+        :param callback: called with the server's hint, str or None; returns ``(identity, key)``,
+            str or None and bytes. An empty key refuses.
+        :raises SSLError: on a server's context.
+
+        Source: `ssl.SSLContext.set_psk_client_callback`; RFC 4279.
+        """
+        self._check_psk(callback, _SSLMethod.PROTOCOL_TLS_SERVER, "client", "server")
+        self._hooks.psk_client = callback
+        function = None if callback is None else trampoline("psk_client")
+        libssl.SSL_CTX_set_psk_client_callback(self._handle.ptr, function)
+
+    def set_psk_server_callback(
+        self, callback: Optional[Callable[..., Any]], identity_hint: Optional[str] = None
+    ) -> None:
+        """Let a server find a pre-shared key.
+
+        :param callback: called with the client's identity, str or None; returns the key, bytes.
+            An empty key refuses.
+        :param identity_hint: what clients are told.
+        :raises SSLError: on a client's context.
+
+        Source: `ssl.SSLContext.set_psk_server_callback`; RFC 4279.
+        """
+        self._check_psk(callback, _SSLMethod.PROTOCOL_TLS_CLIENT, "server", "client")
+        hint = None if identity_hint is None else text(identity_hint, "set_psk_server_callback")
+        if libssl.SSL_CTX_use_psk_identity_hint(self._handle.ptr, hint) != 1:
+            raise from_queue()
+        self._hooks.psk_server = callback
+        function = None if callback is None else trampoline("psk_server")
+        libssl.SSL_CTX_set_psk_server_callback(self._handle.ptr, function)
+
+    def _check_psk(self, callback: Any, refused: int, side: str, other: str) -> None:
+        if not features.HAS_PSK:
+            raise NotImplementedError(
+                f"TLS-PSK is not supported by {features.OPENSSL_VERSION}"
+            )
+        if self._protocol == refused:
+            raise SSLError(
+                f"Cannot add PSK {side} callback to a PROTOCOL_TLS_{other.upper()} context"
+            )
+        if callback is not None and not callable(callback):
+            raise TypeError("callback must be callable")

@@ -1,0 +1,123 @@
+"""`SSLObject`: TLS without a socket, through two `MemoryBIO`s."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Optional, Union
+
+from ._arguments import RECORD, readable
+from ._facts import Facts
+from ._queue import want
+from .bio import MemoryBIO
+from .connection import Connection
+from .session import SSLSession
+
+
+class SSLObject(Facts):
+    """One side of a TLS connection; the program carries the bytes between its two BIOs and the
+    peer.
+
+    What cannot go on without more bytes raises SSLWantReadError.
+
+    Source: `ssl.SSLObject`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: `SSLContext.wrap_bio` makes them."""
+        raise TypeError(
+            f"{self.__class__.__name__} does not have a public constructor. "
+            "Instances are returned by SSLContext.wrap_bio()."
+        )
+
+    @classmethod
+    def _create(
+        cls,
+        incoming: MemoryBIO,
+        outgoing: MemoryBIO,
+        server_side: bool = False,
+        server_hostname: Optional[str] = None,
+        session: Optional[SSLSession] = None,
+        context: Any = None,
+    ) -> SSLObject:
+        for name, bio in (("incoming", incoming), ("outgoing", outgoing)):
+            if not isinstance(bio, MemoryBIO):
+                raise TypeError(
+                    f"wrap_bio() argument '{name}' must be MemoryBIO, not {type(bio).__name__}"
+                )
+        self = cls.__new__(cls)
+        self._context = context
+        connection = Connection(
+            context._handle,
+            context._hooks,
+            bool(server_side),
+            context._encode_hostname(server_hostname),
+            context.check_hostname,
+            context.post_handshake_auth,
+        )
+        connection.attach_bios(incoming, outgoing)
+        connection.owner = weakref.ref(self)
+        self._sslobj: Connection = connection
+        if session is not None:
+            self.session = session
+        return self
+
+    @property
+    def server_side(self) -> bool:
+        """Whether this is the server. Source: `ssl.SSLObject.server_side`."""
+        return self._sslobj.server_side
+
+    @property
+    def server_hostname(self) -> Optional[str]:
+        """The name that the peer is held to. Source: `ssl.SSLObject.server_hostname`."""
+        return self._sslobj.server_hostname
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Union[bytes, int]:
+        """Decrypt up to `len` bytes, one record's at most.
+
+        :param buffer: where to put them, writable, instead of returning them.
+        :returns: the bytes, ``b""`` after the peer's close_notify; with `buffer`, how many.
+        :raises SSLWantReadError: more must be written to the incoming BIO.
+        :raises SSLError: reading failed.
+
+        Source: `ssl.SSLObject.read`; SSL_read(3).
+        """
+        return self._read(self._sslobj, len, buffer)
+
+    def write(self, data: Any) -> int:
+        """Encrypt `data`, bytes-like, into the outgoing BIO: one record at most.
+
+        :returns: how many bytes were taken.
+        :raises SSLError: writing failed.
+
+        Source: `ssl.SSLObject.write`; SSL_write(3).
+        """
+        source, size = readable(data)
+        connection = self._sslobj
+        return self._drive(connection, connection.write, source, min(size, RECORD))
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake.
+
+        :raises SSLWantReadError: more must be written to the incoming BIO.
+        :raises SSLError: it failed.
+
+        Source: `ssl.SSLObject.do_handshake`; SSL_do_handshake(3).
+        """
+        self._drive(self._sslobj, self._sslobj.do_handshake)
+
+    def unwrap(self) -> None:
+        """Send close_notify and wait for the peer's.
+
+        :raises SSLWantReadError: more must be written to the incoming BIO.
+        :raises SSLError: it failed.
+
+        Source: `ssl.SSLObject.unwrap`; SSL_shutdown(3).
+        """
+        self._drive(self._sslobj, self._sslobj.shutdown)
+
+    def _drive(self, connection: Connection, operation: Any, *arguments: Any) -> Any:
+        """The operation's result; a Want becomes its exception."""
+        result = operation(*arguments)
+        if result.__class__ is int and result < 0:
+            raise want(-result)
+        return result

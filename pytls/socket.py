@@ -1,0 +1,554 @@
+"""`SSLSocket`: TLS on a socket; what the engine wants becomes a wait with a deadline."""
+
+from __future__ import annotations
+
+import errno
+import socket as _socket
+import weakref
+from contextlib import suppress
+from threading import TIMEOUT_MAX, RLock
+from time import monotonic
+from typing import Any, Optional, Tuple, Union
+
+from ._arguments import INT_MAX, RECORD, readable
+from ._facts import Facts
+from ._queue import want
+from ._wait import Waiter, set_blocking
+from .connection import WANT_WRITE, Connection
+from .constants import SSLErrorNumber
+from .errors import SSLEOFError, SSLError
+from .session import SSLSession
+
+_timeout_class: Any = _socket.timeout  # noqa: UP041  # TimeoutError only since Python 3.10
+
+
+class SSLSocket(Facts, _socket.socket):
+    """A stream socket that speaks TLS.
+
+    It has the methods of `socket.socket`; those that make no sense under TLS are refused. Threads
+    may share it: one can read while another writes.
+
+    Source: `ssl.SSLSocket`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: `SSLContext.wrap_socket` makes them."""
+        raise TypeError(
+            f"{self.__class__.__name__} does not have a public constructor. "
+            "Instances are returned by SSLContext.wrap_socket()."
+        )
+
+    # What a half-built socket has
+    _sslobj: Optional[Connection] = None
+    _waiter: Optional[Waiter] = None
+    _session: Optional[SSLSession] = None
+    _connected = False
+
+    @classmethod
+    def _create(
+        cls,
+        sock: _socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: Optional[str] = None,
+        context: Any = None,
+        session: Optional[SSLSession] = None,
+    ) -> SSLSocket:
+        if sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE) != _socket.SOCK_STREAM:
+            raise NotImplementedError("only stream sockets are supported")
+        if server_side:
+            if server_hostname:
+                raise ValueError("server_hostname can only be specified in client mode")
+            if session is not None:
+                raise ValueError("session can only be specified in client mode")
+        if context.check_hostname and not server_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+
+        timeout = sock.gettimeout()
+        self = cls.__new__(cls)
+        # The descriptor changes its owner: it has one at every moment
+        _socket.socket.__init__(
+            self, family=sock.family, type=sock.type, proto=sock.proto, fileno=sock.fileno()
+        )
+        sock.detach()
+        self._context = context
+        self._session = session
+        # OpenSSL wants an unfinished write repeated before it takes another: one writer at a time
+        self._writing = RLock()
+        self.server_side = server_side
+        self.server_hostname = context._encode_hostname(server_hostname)
+        self.do_handshake_on_connect = do_handshake_on_connect
+        self.suppress_ragged_eofs = suppress_ragged_eofs
+        try:
+            self.settimeout(timeout)
+            self._connected = self._has_peer()
+            if self._connected:
+                self._attach(self._engine())
+                if do_handshake_on_connect:
+                    if timeout == 0.0:
+                        raise ValueError(
+                            "do_handshake_on_connect should not be specified for "
+                            "non-blocking sockets"
+                        )
+                    self.do_handshake()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    # --- the engine and its descriptor
+
+    def _has_peer(self) -> bool:
+        """Whether the socket is connected.
+
+        :raises SSLError: it is no longer, and plaintext has come before TLS.
+        """
+        try:
+            self.getpeername()
+            return True
+        except OSError as error:
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                raise
+        # A peer that wrote and went must not pass for a socket that never was connected:
+        # its bytes would be read as if TLS had carried them.
+        timeout = self.gettimeout()
+        super().settimeout(0.0)
+        try:
+            early = super().recv(1)
+        except OSError as error:
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL, errno.EAGAIN, errno.EWOULDBLOCK):
+                raise
+            early = b""
+        finally:
+            super().settimeout(timeout)
+        if early:
+            self.close()
+            error = SSLError("Closed before TLS handshake with data in recv buffer.")
+            error.reason = "Closed before TLS handshake with data in recv buffer."
+            error.library = None  # type: ignore[assignment]  # as `ssl` has it
+            raise error
+        return False
+
+    def _engine(self) -> Connection:
+        """A connection of the context, with no descriptor yet."""
+        context = self._context
+        connection = Connection(
+            context._handle,
+            context._hooks,
+            self.server_side,
+            self.server_hostname,
+            context.check_hostname,
+            context.post_handshake_auth,
+        )
+        connection.owner = weakref.ref(self)
+        if self._session is not None:
+            connection.session = self._session
+        return connection
+
+    def _attach(self, connection: Connection) -> None:
+        fd = self.fileno()
+        set_blocking(fd, False)
+        connection.attach_fd(fd)
+        self._waiter = Waiter(fd)
+        self._sslobj = connection
+
+    def _detach(self) -> None:
+        """Take the engine off the descriptor, which then waits as Python's timeout says."""
+        connection, self._sslobj = self._sslobj, None
+        if connection is not None:
+            connection.detach()
+            if self.fileno() >= 0:
+                set_blocking(self.fileno(), super().gettimeout() is None)
+
+    def settimeout(self, value: Optional[float]) -> None:
+        """Let every operation wait for `value` seconds at most; None: for ever; 0: not at all.
+
+        Source: `socket.socket.settimeout`.
+        """
+        connection = self._sslobj
+        if connection is None:
+            super().settimeout(value)
+            return
+        with connection._lock:  # OpenSSL never sees a blocking descriptor
+            super().settimeout(value)
+            set_blocking(self.fileno(), False)
+
+    def setblocking(self, flag: bool) -> None:
+        """Let every operation wait for ever, or not at all.
+
+        Source: `socket.socket.setblocking`.
+        """
+        self.settimeout(None if flag else 0.0)
+
+    def _drive(
+        self,
+        connection: Connection,
+        operation: Any,
+        *arguments: Any,
+        verb: str = "",
+        renew: bool = False,
+    ) -> Any:
+        """The result of an engine's operation, after as many waits as it wants.
+
+        :param verb: what times out; by default what was waited for.
+        :param renew: whether the timeout starts anew whenever the socket was ready.
+        :raises TimeoutError: Python's timeout, counted from here, is over.
+        :raises SSLWantReadError, SSLWantWriteError: the socket is non-blocking.
+        """
+        result = operation(*arguments)
+        if result.__class__ is not int or result >= 0:
+            return result
+        timeout = self.gettimeout()
+        if timeout == 0:
+            raise want(-result)
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            left = None if deadline is None else deadline - monotonic()
+            waiter = self._waiter
+            if waiter is None or self._sslobj is not connection:
+                raise self._gone()
+            if (left is not None and left <= 0) or not waiter.wait(result == WANT_WRITE, left):
+                if not verb:
+                    verb = "write" if result == WANT_WRITE else "read"
+                raise _timeout_class(f"The {verb} operation timed out")
+            if self._sslobj is not connection:
+                raise self._gone()
+            result = operation(*arguments)
+            if result.__class__ is not int or result >= 0:
+                return result
+            if renew and timeout is not None:
+                deadline = monotonic() + timeout
+
+    def _gone(self) -> SSLError:
+        """Another thread has closed or shut down the socket."""
+        error = SSLEOFError(SSLErrorNumber.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+        return error
+
+    # --- reading and writing
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Union[bytes, int]:
+        """Receive up to `len` bytes of plaintext, one record's at most.
+
+        :param buffer: where to put them, writable, instead of returning them.
+        :returns: the bytes, ``b""`` after the peer's close_notify; with `buffer`, how many.
+        :raises ValueError: there is no TLS on the socket.
+        :raises SSLWantReadError: non-blocking, and more ciphertext is needed.
+        :raises socket.timeout: `gettimeout()` seconds have passed.
+        :raises SSLEOFError: no close_notify, and not `suppress_ragged_eofs`.
+
+        Source: `ssl.SSLSocket.read`; SSL_read(3).
+        """
+        connection = self._sslobj
+        if connection is None:
+            raise ValueError("Read on closed or unwrapped SSL socket.")
+        try:
+            return self._read(connection, len, buffer)  # type: ignore[no-any-return]
+        except SSLError as error:
+            if error.args[0] == SSLErrorNumber.SSL_ERROR_EOF and self.suppress_ragged_eofs:
+                return b"" if buffer is None else 0
+            raise
+
+    def write(self, data: Any) -> int:
+        """Send `data`, bytes-like: one record at most.
+
+        :returns: how many bytes were taken.
+        :raises ValueError: there is no TLS on the socket.
+        :raises SSLWantWriteError: non-blocking, and the socket takes no more.
+        :raises socket.timeout: `gettimeout()` seconds have passed.
+
+        Source: `ssl.SSLSocket.write`; SSL_write(3).
+        """
+        connection = self._sslobj
+        if connection is None:
+            raise ValueError("Write on closed or unwrapped SSL socket.")
+        source, size = readable(data)
+        return self._write(connection, source, min(size, RECORD))
+
+    def _write(self, connection: Connection, source: Any, size: int, renew: bool = False) -> int:
+        timeout = self.gettimeout()
+        if timeout == 0:
+            got = self._writing.acquire(blocking=False)
+            failure: Exception = want(-WANT_WRITE)
+        else:
+            got = self._writing.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX))
+            failure = _timeout_class("The write operation timed out")
+        if not got:
+            raise failure
+        try:
+            count: int = self._drive(
+                connection, connection.write, source, size, verb="write", renew=renew
+            )
+            return count
+        finally:
+            self._writing.release()
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive up to `buflen` bytes of plaintext; one call returns at most one record (16384).
+
+        :param flags: must be 0.
+        :returns: bytes; ``b""`` after the peer's close_notify.
+        :raises SSLWantReadError: non-blocking, and more ciphertext is needed.
+        :raises socket.timeout: `gettimeout()` seconds have passed.
+        :raises SSLEOFError: no close_notify, and not `suppress_ragged_eofs`.
+
+        Source: `ssl.SSLSocket.recv`; SSL_read(3); RFC 8446 §5.1, §6.1.
+        """
+        if self._sslobj is None:
+            return super().recv(buflen, flags)
+        self._refuse_flags(flags, "recv")
+        return self.read(buflen)  # type: ignore[return-value]  # bytes without a buffer
+
+    def recv_into(self, buffer: Any, nbytes: Optional[int] = None, flags: int = 0) -> int:
+        """Receive plaintext into `buffer`, writable; one call at most one record (16384).
+
+        :param nbytes: how many at most; None or 0: as many as the buffer holds.
+        :param flags: must be 0.
+        :returns: how many bytes; 0 after the peer's close_notify.
+        :raises SSLWantReadError, socket.timeout, SSLEOFError: as for `recv`.
+
+        Source: `ssl.SSLSocket.recv_into`; SSL_read(3).
+        """
+        if nbytes is None:
+            if buffer is not None:
+                with memoryview(buffer) as view:
+                    nbytes = view.nbytes
+            nbytes = nbytes or 1024
+        if self._sslobj is None:
+            return super().recv_into(buffer, nbytes, flags)
+        self._refuse_flags(flags, "recv_into")
+        return self.read(nbytes, buffer)  # type: ignore[return-value]  # int with a buffer
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send `data`, bytes-like: one record (16384) at most.
+
+        :param flags: must be 0.
+        :returns: how many bytes were taken.
+        :raises SSLWantWriteError: non-blocking, and the socket takes no more; repeat the call
+            with the same bytes.
+        :raises socket.timeout: `gettimeout()` seconds have passed.
+
+        Source: `ssl.SSLSocket.send`; SSL_write(3).
+        """
+        if self._sslobj is None:
+            return super().send(data, flags)
+        self._refuse_flags(flags, "send")
+        return self.write(data)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send all of `data`, bytes-like.
+
+        :param flags: must be 0.
+        :raises SSLWantWriteError: non-blocking, and the socket takes no more.
+        :raises socket.timeout: for `gettimeout()` seconds the socket has taken nothing. How much
+            was sent cannot be told.
+
+        Source: `ssl.SSLSocket.sendall`; SSL_write(3).
+        """
+        connection = self._sslobj
+        if connection is None:
+            super().sendall(data, flags)
+            return
+        self._refuse_flags(flags, "sendall")
+        if self.gettimeout() == 0 or isinstance(data, memoryview):
+            with memoryview(data) as view, view.cast("B") as octets:
+                at = 0
+                while at < len(octets):
+                    at += self.send(octets[at:])
+            return
+        source, size = readable(data)
+        if size > INT_MAX:
+            raise OverflowError(f"string longer than {INT_MAX} bytes")
+        if size:
+            self._write(connection, source, size, renew=True)
+
+    def _refuse_flags(self, flags: int, method: str) -> None:
+        if flags != 0:
+            raise ValueError(
+                f"non-zero flags not allowed in calls to {method}() on {self.__class__}"
+            )
+
+    def sendfile(self, file: Any, offset: int = 0, count: Optional[int] = None) -> int:
+        """Send a file opened in binary mode.
+
+        :param offset: where to start, bytes.
+        :param count: how many bytes; None: to the end.
+        :returns: how many bytes were sent.
+
+        Source: `ssl.SSLSocket.sendfile`.
+        """
+        if self._sslobj is None:
+            return super().sendfile(file, offset, count)
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
+
+    # --- what TLS has no place for
+
+    def dup(self) -> Any:
+        """Refused: two sockets cannot share one TLS connection. Source: `ssl.SSLSocket.dup`."""
+        raise NotImplementedError(f"Can't dup() {self.__class__.__name__} instances")
+
+    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:  # type: ignore[override]
+        """Refused under TLS. Source: `ssl.SSLSocket.sendto`."""
+        self._refuse("sendto")
+        if addr is None:
+            return super().sendto(data, flags_or_addr)
+        return super().sendto(data, flags_or_addr, addr)
+
+    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> Tuple[bytes, Any]:
+        """Refused under TLS. Source: `ssl.SSLSocket.recvfrom`."""
+        self._refuse("recvfrom")
+        return super().recvfrom(buflen, flags)
+
+    def recvfrom_into(
+        self, buffer: Any, nbytes: Optional[int] = None, flags: int = 0
+    ) -> Tuple[int, Any]:
+        """Refused under TLS. Source: `ssl.SSLSocket.recvfrom_into`."""
+        self._refuse("recvfrom_into")
+        return super().recvfrom_into(buffer, nbytes or 0, flags)
+
+    def recvmsg(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused. Source: `ssl.SSLSocket.recvmsg`."""
+        raise NotImplementedError(f"recvmsg not allowed on instances of {self.__class__}")
+
+    def recvmsg_into(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused. Source: `ssl.SSLSocket.recvmsg_into`."""
+        raise NotImplementedError(f"recvmsg_into not allowed on instances of {self.__class__}")
+
+    def sendmsg(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused. Source: `ssl.SSLSocket.sendmsg`."""
+        raise NotImplementedError(f"sendmsg not allowed on instances of {self.__class__}")
+
+    def _refuse(self, method: str) -> None:
+        if self._sslobj is not None:
+            raise ValueError(f"{method} not allowed on instances of {self.__class__}")
+
+    # --- the life of a connection
+
+    def _check_connected(self) -> None:
+        if not self._connected:
+            # Raises ENOTCONN, or tells that there is a peer by now
+            self.getpeername()
+
+    def connect(self, addr: Any) -> None:
+        """Connect to `addr`, then shake hands unless `do_handshake_on_connect` is false.
+
+        :raises ValueError: on a server's side, or already connected.
+        :raises OSError, SSLError: it failed.
+
+        Source: `ssl.SSLSocket.connect`.
+        """
+        self._real_connect(addr, False)
+
+    def connect_ex(self, addr: Any) -> int:
+        """`connect`, but an error of the connection is returned: its errno, or 0.
+
+        Source: `ssl.SSLSocket.connect_ex`.
+        """
+        return self._real_connect(addr, True)
+
+    def _real_connect(self, addr: Any, connect_ex: bool) -> int:
+        if self.server_side:
+            raise ValueError("can't connect in server-side mode")
+        if self._connected or self._sslobj is not None:
+            raise ValueError("attempt to connect already-connected SSLSocket!")
+        connection = self._engine()
+        code = 0
+        try:
+            if connect_ex:
+                code = super().connect_ex(addr)
+            else:
+                super().connect(addr)
+            self._attach(connection)
+            if not code:
+                self._connected = True
+                if self.do_handshake_on_connect:
+                    self.do_handshake()
+        except (OSError, ValueError):
+            self._detach()
+            raise
+        return code
+
+    def accept(self) -> Tuple[SSLSocket, Any]:
+        """Accept a connection, and wrap it with the settings of this socket.
+
+        :returns: the connection and the peer's address.
+
+        Source: `ssl.SSLSocket.accept`.
+        """
+        sock, addr = super().accept()
+        wrapped = self._context.wrap_socket(
+            sock,
+            do_handshake_on_connect=self.do_handshake_on_connect,
+            suppress_ragged_eofs=self.suppress_ragged_eofs,
+            server_side=True,
+        )
+        return wrapped, addr
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands; on a connected socket it is done.
+
+        :param block: on a non-blocking socket, wait for ever.
+        :raises SSLWantReadError, SSLWantWriteError: non-blocking, and not done yet.
+        :raises socket.timeout: `gettimeout()` seconds have passed.
+        :raises SSLCertVerificationError: the peer was not believed.
+        :raises SSLError: it failed.
+
+        Source: `ssl.SSLSocket.do_handshake`; SSL_do_handshake(3).
+        """
+        self._check_connected()
+        connection: Any = self._sslobj
+        timeout = self.gettimeout()
+        try:
+            if timeout == 0.0 and block:
+                self.settimeout(None)
+            self._drive(connection, connection.do_handshake, verb="handshake")
+        finally:
+            if timeout == 0.0 and block:
+                self.settimeout(timeout)
+
+    def unwrap(self) -> _socket.socket:
+        """Close TLS, with the peer's close_notify awaited, and leave the connection open.
+
+        :returns: the socket to go on with in plain text: this one.
+        :raises ValueError: there is no TLS on the socket.
+        :raises SSLError, socket.timeout: as for `recv`.
+
+        Source: `ssl.SSLSocket.unwrap`; SSL_shutdown(3).
+        """
+        connection = self._sslobj
+        if connection is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        self._drive(connection, connection.shutdown)
+        self._detach()
+        return self
+
+    def shutdown(self, how: int) -> None:
+        """Shut down the connection, without close_notify; TLS is over with it.
+
+        :param how: SHUT_RD, SHUT_WR or SHUT_RDWR.
+
+        Source: `ssl.SSLSocket.shutdown`.
+        """
+        super().shutdown(how)
+        self._detach()
+
+    def _real_close(self, *args: Any) -> None:
+        waiter = self._waiter
+        if waiter is not None and waiter.busy:
+            # The kernel keeps a descriptor that somebody waits for: end the wait first
+            with suppress(OSError):
+                super().shutdown(_socket.SHUT_RDWR)
+        connection, self._sslobj = self._sslobj, None
+        if connection is not None:
+            connection.detach()
+        super()._real_close(*args)  # type: ignore[misc]  # `socket` keeps it private
+
+    def detach(self) -> int:
+        """Give up the descriptor, with TLS still on it, and return it.
+
+        Source: `socket.socket.detach`.
+        """
+        self._detach()
+        return super().detach()
+
+
