@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterator, Tuple
 import macros
 import pytest
 
+import pytls
 from pytls import _reasons
 from pytls._features import NEW_ERROR_CODES
 from pytls._libcrypto import ERR_reason_error_string
@@ -16,10 +17,14 @@ from pytls._reasons import names
 
 _ssl = pytest.importorskip("_ssl")
 
-SSL, SYS, PEM, ASN1, RAND, ENGINE = 20, 2, 9, 13, 36, 38
+SYS, PEM, ASN1, SSL = 2, 9, 13, 20
 FIRST_OF_A_PROGRAM = 128  # ERR_LIB_USER: from here on, ERR_get_next_error_library(3) gives them out
 REASONS = range(100, 2048)  # below are those that all libraries share, in OpenSSL 1.x
 COMMON = 2 << 18  # ERR_RFLAG_COMMON: the mark of those since 3.0
+
+# Where `_ssl` was built for OpenSSL 1.1.1, it still names these as 1.0.2 did, which is wrong:
+# PUBLIC_KEY_NO_RSA, KRB5_S_TKT_NYV, ECGROUP_TOO_LARGE_FOR_CIPHER
+OUTDATED = {(PEM, 110), (SSL, 294), (SSL, 310)}
 
 Code = Tuple[int, int]
 
@@ -125,6 +130,7 @@ def test_the_table_is_what_its_generator_writes(tool: Any) -> None:
 
 def test_every_reason_that_the_loaded_openssl_can_tell_has_a_name() -> None:
     """Its own list of texts knows the codes that no header tells, too."""
+    pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)  # libssl's texts are not loaded before
     shift = 23 if NEW_ERROR_CODES else 24
     told = [
         (library, reason)
@@ -188,14 +194,14 @@ def test_ssl_gives_the_same_names(release: Any) -> None:
         for reason in REASONS
         if model.tells(library, reason)
     ]
-    codes += [(SSL, 16), (SSL, 16 | COMMON), (ASN1, 58), (ASN1, 266 | COMMON), (SYS, 104), (99, 1)]
+    codes += [(SSL, 16), (SSL, 16 | COMMON), (ASN1, 58), (ASN1, 266 | COMMON), (99, 1)]
 
     answers = {code: model.names(*code) for code in codes}
     differing = {code: said for code, said in answers.items() if said != names(*code)}
     newer = {code for code, (_, reason) in differing.items() if reason is None}
     assert len(answers) > 1000
     assert len(newer) < 50
-    assert not set(differing) - newer
+    assert set(differing) - newer <= (OUTDATED if ssl.OPENSSL_VERSION_INFO < (3,) else set())
 
 
 @pytest.mark.skipif(not hasattr(_ssl, "err_codes_to_names"), reason="_ssl keeps its tables private")
