@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_char_p, c_int, c_uint, c_void_p, create_string_buffer, string_at
+from ctypes import byref, c_int, c_uint, c_void_p, create_string_buffer, string_at
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._handle import Handle
-from ._queue import from_queue, from_ssl, take
+from ._queue import from_queue
 from .session import SSLSession
 from .x509 import Certificate, decode, der
 
@@ -67,7 +67,7 @@ class Agreed:
             raise features.needs("Post-handshake auth", (1, 1, 1))
         with self._lock:
             if libssl.SSL_verify_client_post_handshake(self.ptr) == 0:
-                raise from_ssl(1, -1, take(), 0, self)
+                raise from_queue()
 
     # --- version and ciphers
 
@@ -131,14 +131,11 @@ class Agreed:
         return self._sigalg("server", of_peer=not self.server_side)
 
     def _sigalg(self, side: str, of_peer: bool) -> Optional[str]:
-        if not libssl.SSL_get0_peer_signature_name:
+        if not features.HAS_SIGNATURE_NAMES:
             raise features.needs(f"Getting {side} signature algorithm", (3, 5, 0))
-        get = libssl.SSL_get0_peer_signature_name if of_peer else libssl.SSL_get0_signature_name
-        name = c_char_p()
         with self._lock:
-            if not get(self.ptr, byref(name)) or name.value is None:
-                return None
-            return name.value.decode("ascii")
+            name = libssl.SSL_get0_signature_name(self.ptr, of_peer)
+        return name.decode("ascii") if name else None
 
     def get_channel_binding(self) -> Optional[bytes]:
         """The first Finished message of the handshake. RFC 5929 §3; SSL_get_finished(3)"""

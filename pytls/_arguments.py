@@ -96,9 +96,12 @@ def readable(data: Any) -> tuple[Any, int]:
 def writable(buffer: Any) -> memoryview:
     """The writable bytes of `buffer`.
 
-    :raises TypeError: it is not bytes-like, or read-only.
+    :raises TypeError: it is not bytes-like, not contiguous, or read-only.
     """
-    view = _flat(buffer, "a read-write bytes-like object is required")
+    try:
+        view = _flat(buffer, "a read-write bytes-like object is required")
+    except BufferError as error:
+        raise TypeError(str(error)) from None
     if view.readonly:
         raise TypeError(
             f"a read-write bytes-like object is required, not '{type(buffer).__name__}'"

@@ -201,9 +201,11 @@ class Facts:
 
         Source: `ssl.SSLSocket.get_channel_binding`; RFC 5929 §3.
         """
+        connection: Optional[Connection] = self._sslobj
+        if connection is not None and not isinstance(cb_type, str):
+            raise TypeError(f"argument 'cb_type' must be str, not {type(cb_type).__name__}")
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        connection: Optional[Connection] = self._sslobj
         return connection.get_channel_binding() if connection is not None else None
 
     def verify_client_post_handshake(self) -> None:

@@ -13,7 +13,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, c_unsigned, text
-from ._callbacks import Hooks, open_keylog, trampoline
+from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
 from ._protocol import DEPRECATED, GENERAL, deprecated, get_bound, new_context, set_bound
 from ._queue import from_queue, take
 from ._verification import Verification
@@ -97,9 +97,6 @@ class SSLContext(Verification, Algorithms):
         if self._protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
             self.verify_mode = VerifyMode.CERT_REQUIRED
             self._check_hostname = True
-
-    def __init__(self, protocol: Any = None) -> None:
-        """See the class."""
 
     # --- connections
 
@@ -408,7 +405,8 @@ class SSLContext(Verification, Algorithms):
     def keylog_filename(self, filename: Any) -> None:
         ctx = self._handle.ptr
         libssl.SSL_CTX_set_keylog_callback(ctx, None)
-        self._hooks.keylog = self._keylog_filename = None
+        close_keylog(self._hooks)
+        self._keylog_filename = None
         if filename is None:
             return
         self._hooks.keylog = open_keylog(filename)

@@ -187,13 +187,13 @@ class SSLSocket(Facts, _socket.socket):
         operation: Any,
         *arguments: Any,
         verb: str = "",
-        renew: bool = False,
+        deadline: Optional[float] = None,
     ) -> Any:
         """The result of an engine's operation, after as many waits as it wants.
 
         :param verb: what times out; by default what was waited for.
-        :param renew: whether the timeout starts anew whenever the socket was ready.
-        :raises TimeoutError: Python's timeout, counted from here, is over.
+        :param deadline: when the timeout is over; by default it is counted from here.
+        :raises TimeoutError: Python's timeout is over.
         :raises SSLWantReadError, SSLWantWriteError: the socket is non-blocking.
         """
         result = operation(*arguments)
@@ -202,7 +202,8 @@ class SSLSocket(Facts, _socket.socket):
         timeout = self.gettimeout()
         if timeout == 0:
             raise want(-result)
-        deadline = None if timeout is None else monotonic() + timeout
+        if deadline is None and timeout is not None:
+            deadline = monotonic() + timeout
         while True:
             left = None if deadline is None else deadline - monotonic()
             waiter = self._waiter
@@ -217,8 +218,6 @@ class SSLSocket(Facts, _socket.socket):
             result = operation(*arguments)
             if result.__class__ is not int or result >= 0:
                 return result
-            if renew and timeout is not None:
-                deadline = monotonic() + timeout
 
     def _gone(self) -> SSLError:
         """Another thread has closed or shut down the socket."""
@@ -250,7 +249,7 @@ class SSLSocket(Facts, _socket.socket):
             raise
 
     def write(self, data: Any) -> int:
-        """Send `data`, bytes-like: one record at most.
+        """Send `data`, bytes-like: all of it, or one record at most when non-blocking.
 
         :returns: how many bytes were taken.
         :raises ValueError: there is no TLS on the socket.
@@ -263,9 +262,13 @@ class SSLSocket(Facts, _socket.socket):
         if connection is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
         source, size = readable(data)
-        return self._write(connection, source, min(size, RECORD))
+        return self._write(
+            connection, source, min(size, RECORD if self.gettimeout() == 0 else INT_MAX)
+        )
 
-    def _write(self, connection: Connection, source: Any, size: int, renew: bool = False) -> int:
+    def _write(
+        self, connection: Connection, source: Any, size: int, deadline: Optional[float] = None
+    ) -> int:
         timeout = self.gettimeout()
         if timeout == 0:
             got = self._writing.acquire(blocking=False)
@@ -277,7 +280,7 @@ class SSLSocket(Facts, _socket.socket):
             raise failure
         try:
             count: int = self._drive(
-                connection, connection.write, source, size, verb="write", renew=renew
+                connection, connection.write, source, size, verb="write", deadline=deadline
             )
             return count
         finally:
@@ -320,7 +323,7 @@ class SSLSocket(Facts, _socket.socket):
         return self.read(nbytes, buffer)  # type: ignore[return-value]  # int with a buffer
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Send `data`, bytes-like: one record (16384) at most.
+        """Send `data`, bytes-like: all of it, or one record (16384) at most when non-blocking.
 
         :param flags: must be 0.
         :returns: how many bytes were taken.
@@ -340,8 +343,7 @@ class SSLSocket(Facts, _socket.socket):
 
         :param flags: must be 0.
         :raises SSLWantWriteError: non-blocking, and the socket takes no more.
-        :raises socket.timeout: for `gettimeout()` seconds the socket has taken nothing. How much
-            was sent cannot be told.
+        :raises socket.timeout: `gettimeout()` seconds have passed; how much was sent cannot be told.
 
         Source: `ssl.SSLSocket.sendall`; SSL_write(3).
         """
@@ -350,17 +352,22 @@ class SSLSocket(Facts, _socket.socket):
             super().sendall(data, flags)
             return
         self._refuse_flags(flags, "sendall")
-        if self.gettimeout() == 0 or isinstance(data, memoryview):
+        timeout = self.gettimeout()
+        if timeout == 0 or isinstance(data, memoryview):
+            # In pieces, since C is given a copy of a read-only view
+            deadline = monotonic() + timeout if timeout else None
             with memoryview(data) as view, view.cast("B") as octets:
                 at = 0
                 while at < len(octets):
-                    at += self.send(octets[at:])
+                    piece = readable(octets[at : at + RECORD])
+                    at += self._write(connection, *piece, deadline=deadline)
+                    del piece
             return
         source, size = readable(data)
         if size > INT_MAX:
             raise OverflowError(f"string longer than {INT_MAX} bytes")
         if size:
-            self._write(connection, source, size, renew=True)
+            self._write(connection, source, size)
 
     def _refuse_flags(self, flags: int, method: str) -> None:
         if flags != 0:
@@ -498,6 +505,8 @@ class SSLSocket(Facts, _socket.socket):
         self._check_connected()
         connection: Any = self._sslobj
         timeout = self.gettimeout()
+        if connection is None:
+            super().settimeout(timeout)  # a closed socket is a bad descriptor
         try:
             if timeout == 0.0 and block:
                 self.settimeout(None)
