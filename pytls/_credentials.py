@@ -9,7 +9,6 @@ from typing import Any, Optional
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._arguments import path
-from ._features import DH_IS_EVP_PKEY
 from ._handle import Handle
 from ._queue import from_queue, take
 from .bio import BIO
@@ -92,36 +91,21 @@ def failure(asked: Optional[_Password] = None) -> BaseException:
 
 
 class _DH(Handle):
-    """Own a `DH*`, before 3.0."""
+    """Own a `DH*`. Deprecated in 3.0, and still what every release takes."""
 
     __slots__ = ()
     _free = staticmethod(libcrypto.DH_free)
 
 
-class _EVP_PKEY(Handle):
-    """Own an `EVP_PKEY*`."""
-
-    __slots__ = ()
-    _free = staticmethod(libcrypto.EVP_PKEY_free)
-
-
 def load_dh_params(ctx: Any, dhfile: Any) -> None:
     """`ssl.SSLContext.load_dh_params` on the `SSL_CTX*`.
 
-    SSL_CTX_set_tmp_dh(3), SSL_CTX_set0_tmp_dh_pkey(3)
+    PEM_read_bio_DHparams(3), SSL_CTX_set_tmp_dh(3)
     """
-    with open(dhfile, "rb") as file:
+    with open(os.fspath(dhfile), "rb") as file:
         pem = file.read()
     libcrypto.ERR_clear_error()
     source = BIO(libcrypto.BIO_new_mem_buf(pem, len(pem)))
-    if not DH_IS_EVP_PKEY:
-        parameters: Handle = _DH(libcrypto.PEM_read_bio_DHparams(source.ptr, None, None, None))
-        if not libssl.SSL_CTX_set_tmp_dh(ctx, parameters.ptr):
-            raise from_queue()
-        return
-    parameters = _EVP_PKEY(libcrypto.PEM_read_bio_Parameters(source.ptr, None))
-    if not libssl.SSL_CTX_set0_tmp_dh_pkey(ctx, parameters.ptr):
+    parameters = _DH(libcrypto.PEM_read_bio_DHparams(source.ptr, None, None, None))
+    if not libssl.SSL_CTX_set_tmp_dh(ctx, parameters.ptr):
         raise from_queue()
-    parameters.give()
-
-

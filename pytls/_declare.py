@@ -114,11 +114,13 @@ def bind(table: dict[str, Any], handle: int) -> None:
 
     :raises ImportError: functions are missing that this release should have; all are named.
     """
+    # PyPy has none: there every call releases the lock, which is always right, if slower
+    keeping_gil = getattr(ctypes, "PyDLL", ctypes.CDLL)
     doors = {
         # (keeps_gil, errno): how ctypes is to call
-        (True, False): ctypes.PyDLL(None, handle=handle),
+        (True, False): keeping_gil(None, handle=handle),
         (False, False): ctypes.CDLL(None, handle=handle),
-        (True, True): ctypes.PyDLL(None, handle=handle, use_errno=True),
+        (True, True): keeping_gil(None, handle=handle, use_errno=True),
         (False, True): ctypes.CDLL(None, handle=handle, use_errno=True),
     }
     missing = []

@@ -61,14 +61,14 @@ BOUNDS_INSTEAD_OF_METHODS = FOUND >= (4, 0, 0)
 # 1.0.2 has OP_NO_* only
 HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
 
-# SSL_CTX_set_tmp_dh(3) took a DH before 3.0, EVP_PKEY since
-DH_IS_EVP_PKEY = FOUND >= (3, 0, 0)
-
 # SSL_SESSION_get_time(3) and the store's objects: how they are reached
 STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
-# SSL_CTX_get0_implemented_groups(3) is a ctrl
-HAS_GET_GROUPS = FOUND >= (3, 5, 0)
+# SSL_CTX_get0_implemented_groups(3) and SSL_get0_signature_name(3) are calls of ctrl
+HAS_GET_GROUPS = HAS_SIGNATURE_NAMES = FOUND >= (3, 5, 0)
+
+# SSL_R_UNEXPECTED_EOF_WHILE_READING; its number means something else before
+HAS_EOF_REASON = FOUND >= (3, 0, 0)
 
 # From 1.1.0 on there is no SSLv2 that could be forbidden
 OP_NO_SSLv2 = 0x01000000 if FOUND < (1, 1, 0) else 0

@@ -139,9 +139,8 @@ X509_VERIFY_PARAM_set1_host  = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
 X509_VERIFY_PARAM_set1_ip    = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
 
 # --- Diffie-Hellman parameters
-PEM_read_bio_DHparams        = nogil(DH,      BIO, ptr, ptr, ptr, until=(3, 0, 0))
-DH_free                      = gil  (None,    DH, until=(3, 0, 0))
-PEM_read_bio_Parameters      = nogil(EVP_PKEY, BIO, ptr)
+PEM_read_bio_DHparams        = nogil(DH,      BIO, ptr, ptr, ptr)
+DH_free                      = gil  (None,    DH)
 EVP_PKEY_free                = gil  (None,    EVP_PKEY)
 
 # --- stacks

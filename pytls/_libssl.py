@@ -8,6 +8,7 @@ from __future__ import annotations
 from ctypes import (
     CFUNCTYPE,
     POINTER,
+    byref,
     c_char_p,
     c_int,
     c_long,
@@ -22,7 +23,7 @@ from ctypes import (
 from typing import Any
 
 from ._declare import FOUND, bind, gil, nogil
-from ._libcrypto import BIO, EVP_PKEY, STACK, X509, X509_STORE, X509_VERIFY_PARAM, ptr
+from ._libcrypto import BIO, STACK, X509, X509_STORE, X509_VERIFY_PARAM, ptr
 from ._loader import PAIR
 
 cstr = c_char_p
@@ -80,8 +81,6 @@ SSL_get_peer_finished        = gil  (c_size_t, SSL, ptr, c_size_t)
 SSL_session_reused           = gil  (c_int,   SSL, since=(1, 1, 0))
 SSL_get_servername           = gil  (cstr,    SSL, c_int)
 SSL_get0_group_name          = gil  (cstr,    SSL, since=(3, 2, 0))
-SSL_get0_peer_signature_name = gil  (c_int,   SSL, POINTER(cstr), since=(3, 5, 0))
-SSL_get0_signature_name      = gil  (c_int,   SSL, POINTER(cstr), since=(3, 5, 0))
 
 # --- ciphers
 SSL_CIPHER_get_name          = gil  (cstr,    SSL_CIPHER)
@@ -147,7 +146,6 @@ SSL_CTX_set_msg_callback     = gil  (None,    SSL_CTX, ptr)
 SSL_CTX_set_psk_client_callback = gil(None,   SSL_CTX, ptr, optional=True)
 SSL_CTX_set_psk_server_callback = gil(None,   SSL_CTX, ptr, optional=True)
 SSL_CTX_use_psk_identity_hint = gil (c_int,   SSL_CTX, cstr, optional=True)
-SSL_CTX_set0_tmp_dh_pkey     = gil  (c_int,   SSL_CTX, EVP_PKEY, since=(3, 0, 0))
 SSL_set_SSL_CTX              = gil  (SSL_CTX, SSL, SSL_CTX)
 
 # --- trust and credentials of a context
@@ -184,6 +182,8 @@ _SSL_CTRL_SET_MAX_PROTO_VERSION = 124
 _SSL_CTRL_GET_MIN_PROTO_VERSION = 130
 _SSL_CTRL_GET_MAX_PROTO_VERSION = 131
 _SSL_CTRL_GET0_IMPLEMENTED_GROUPS = 139
+_SSL_CTRL_GET_SIGNATURE_NAME = 140
+_SSL_CTRL_GET_PEER_SIGNATURE_NAME = 141
 
 _SSL_ST_OK = 0x03  # 1.0.2: the handshake is done
 
@@ -252,6 +252,16 @@ def SSL_set_mode(ssl: Any, mode: int) -> None:
 def SSL_set_tlsext_host_name(ssl: Any, name: bytes) -> int:
     """The name that SNI sends. SSL_set_tlsext_host_name(3), RFC 6066 §3"""
     return int(SSL_ctrl(ssl, _SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name))
+
+
+def SSL_get0_signature_name(ssl: Any, of_peer: bool) -> Any:
+    """The algorithm that this side, or the peer, has signed with; None: it has not. Since 3.5.
+
+    SSL_get0_signature_name(3), SSL_get0_peer_signature_name(3)
+    """
+    name = c_char_p()
+    ctrl = _SSL_CTRL_GET_PEER_SIGNATURE_NAME if of_peer else _SSL_CTRL_GET_SIGNATURE_NAME
+    return name.value if SSL_ctrl(ssl, ctrl, 0, byref(name)) else None
 
 
 def SSL_CTX_set_tlsext_servername_callback(ctx: Any, callback: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Optional
 
-from ._features import NEW_ERROR_CODES
+from ._features import HAS_EOF_REASON, NEW_ERROR_CODES
 from ._libcrypto import (
     ERR_clear_error,
     ERR_peek_last_error,
@@ -115,7 +115,7 @@ def from_ssl(
         elif library == _ERR_LIB_SYS:
             return OSError(reason, os.strerror(reason))
     if packed and library == _ERR_LIB_SSL:
-        if reason == _SSL_R_UNEXPECTED_EOF_WHILE_READING:
+        if reason == _SSL_R_UNEXPECTED_EOF_WHILE_READING and HAS_EOF_REASON:
             number, kind, text = _EOF
             return _describe(kind, number, packed, text)
         if reason == _SSL_R_CERTIFICATE_VERIFY_FAILED and connection is not None:
