@@ -24,14 +24,12 @@ _ERR_LIB_ASN1 = 13
 _ERR_LIB_X509 = 11
 _PEM_R_NO_START_LINE = 108
 _ASN1_R_HEADER_TOO_LONG = 123
-_ASN1_R_NOT_ENOUGH_DATA = 142
 _X509_R_CERT_ALREADY_IN_HASH_TABLE = 101
 
 # What a parser says at the end of its input
 _ENDS = {
     (_ERR_LIB_PEM, _PEM_R_NO_START_LINE),
     (_ERR_LIB_ASN1, _ASN1_R_HEADER_TOO_LONG),
-    (_ERR_LIB_ASN1, _ASN1_R_NOT_ENOUGH_DATA),
 }
 
 
@@ -69,7 +67,8 @@ def _add_certificates(ctx: Any, cadata: Any) -> None:
     libcrypto.ERR_clear_error()
     source = BIO(libcrypto.BIO_new_mem_buf(data, len(data)))
     loaded = 0
-    while True:
+    # An empty BIO is an end too, and one that no two releases report alike
+    while not loaded or libcrypto.BIO_ctrl_pending(source.ptr):
         if is_text:
             address = libcrypto.PEM_read_bio_X509(source.ptr, None, None, None)
         else:
@@ -83,6 +82,8 @@ def _add_certificates(ctx: Any, cadata: Any) -> None:
                 raise from_queue()
             take()
         loaded += 1
+    else:
+        return
     if not loaded:
         take()
         what = "no start line" if is_text else "not enough data"
