@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_uint, c_void_p, create_string_buffer, string_at
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Tuple
 
 from . import _features as features
 from . import _libcrypto as libcrypto
@@ -46,12 +46,12 @@ class Agreed:
                 return {}
         return decode(encoded)
 
-    def get_verified_chain(self) -> Optional[List[bytes]]:
+    def get_verified_chain(self) -> list[bytes] | None:
         """From the peer's certificate to the root, DER. SSL_get0_verified_chain(3)"""
         with self._lock:
             return _chain(libssl.SSL_get0_verified_chain(self.ptr))
 
-    def get_unverified_chain(self) -> Optional[List[bytes]]:
+    def get_unverified_chain(self) -> list[bytes] | None:
         """What the peer has sent, its own certificate first, DER. SSL_get_peer_cert_chain(3)"""
         with self._lock:
             chain = _chain(libssl.SSL_get_peer_cert_chain(self.ptr))
@@ -71,7 +71,7 @@ class Agreed:
 
     # --- version and ciphers
 
-    def version(self) -> Optional[str]:
+    def version(self) -> str | None:
         """`ssl.SSLSocket.version`; SSL_get_version(3)"""
         with self._lock:
             if not libssl.SSL_is_init_finished(self.ptr):
@@ -79,13 +79,13 @@ class Agreed:
             name: str = libssl.SSL_get_version(self.ptr).decode("ascii")
         return None if name == "unknown" else name
 
-    def cipher(self) -> Optional[Cipher]:
+    def cipher(self) -> Cipher | None:
         """`ssl.SSLSocket.cipher`; SSL_get_current_cipher(3)"""
         with self._lock:
             cipher = libssl.SSL_get_current_cipher(self.ptr)
             return describe_cipher(cipher) if cipher else None
 
-    def shared_ciphers(self) -> Optional[List[Cipher]]:
+    def shared_ciphers(self) -> list[Cipher] | None:
         """`ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3)"""
         with self._lock:
             theirs = libssl.SSL_get_client_ciphers(self.ptr)
@@ -95,7 +95,7 @@ class Agreed:
             known = set(stack(theirs))
             return [describe_cipher(cipher) for cipher in stack(ours) if cipher in known]
 
-    def compression(self) -> Optional[str]:
+    def compression(self) -> str | None:
         """`ssl.SSLSocket.compression`; SSL_get_current_compression(3)"""
         if not libssl.SSL_get_current_compression:
             return None
@@ -104,7 +104,7 @@ class Agreed:
             name = libssl.SSL_COMP_get_name(method) if method else None
         return name.decode("ascii") if name else None
 
-    def selected_alpn_protocol(self) -> Optional[str]:
+    def selected_alpn_protocol(self) -> str | None:
         """`ssl.SSLSocket.selected_alpn_protocol`; SSL_get0_alpn_selected(3)"""
         address = c_void_p()
         length = c_uint()
@@ -114,7 +114,7 @@ class Agreed:
                 return None
             return string_at(address.value, length.value).decode("ascii")
 
-    def group(self) -> Optional[str]:
+    def group(self) -> str | None:
         """`ssl.SSLSocket.group`; SSL_get0_group_name(3)"""
         if not libssl.SSL_get0_group_name:
             raise features.needs("Getting selected group", (3, 2, 0))
@@ -122,22 +122,22 @@ class Agreed:
             name = libssl.SSL_get0_group_name(self.ptr)
         return name.decode("ascii") if name else None
 
-    def client_sigalg(self) -> Optional[str]:
+    def client_sigalg(self) -> str | None:
         """`ssl.SSLSocket.client_sigalg`; SSL_get0_signature_name(3)"""
         return self._sigalg("client", of_peer=self.server_side)
 
-    def server_sigalg(self) -> Optional[str]:
+    def server_sigalg(self) -> str | None:
         """`ssl.SSLSocket.server_sigalg`; SSL_get0_peer_signature_name(3)"""
         return self._sigalg("server", of_peer=not self.server_side)
 
-    def _sigalg(self, side: str, of_peer: bool) -> Optional[str]:
+    def _sigalg(self, side: str, of_peer: bool) -> str | None:
         if not features.HAS_SIGNATURE_NAMES:
             raise features.needs(f"Getting {side} signature algorithm", (3, 5, 0))
         with self._lock:
             name = libssl.SSL_get0_signature_name(self.ptr, of_peer)
         return name.decode("ascii") if name else None
 
-    def get_channel_binding(self) -> Optional[bytes]:
+    def get_channel_binding(self) -> bytes | None:
         """The first Finished message of the handshake. RFC 5929 §3; SSL_get_finished(3)"""
         room = create_string_buffer(_FINISHED_MOST)
         with self._lock:
@@ -154,7 +154,7 @@ class Agreed:
     # --- the session
 
     @property
-    def session(self) -> Optional[SSLSession]:
+    def session(self) -> SSLSession | None:
         """`ssl.SSLSocket.session`; SSL_get1_session(3)"""
         with self._lock:
             address = libssl.SSL_get1_session(self.ptr)
@@ -181,7 +181,7 @@ class Agreed:
             return bool(libssl.SSL_session_reused(self.ptr))
 
 
-def stack(address: Any) -> List[Any]:
+def stack(address: Any) -> list[Any]:
     """The addresses in a `STACK_OF(…)`; all belong to the stack. DEFINE_STACK_OF(3)"""
     number = libcrypto.OPENSSL_sk_num(address)
     return [libcrypto.OPENSSL_sk_value(address, at) for at in range(number)]
@@ -196,7 +196,7 @@ def describe_cipher(cipher: Any) -> Cipher:
     )
 
 
-def cipher_details(cipher: Any) -> Dict[str, Any]:
+def cipher_details(cipher: Any) -> dict[str, Any]:
     """A cipher as `ssl.SSLContext.get_ciphers` has it. SSL_CIPHER_description(3)"""
     name, protocol, bits = describe_cipher(cipher)
     alg_bits = c_int()
@@ -220,9 +220,9 @@ def cipher_details(cipher: Any) -> Dict[str, Any]:
     return details
 
 
-def _long_name(nid: int) -> Optional[str]:
+def _long_name(nid: int) -> str | None:
     return libcrypto.OBJ_nid2ln(nid).decode("ascii") if nid else None
 
 
-def _chain(addresses: Any) -> Optional[List[bytes]]:
+def _chain(addresses: Any) -> list[bytes] | None:
     return [der(address) for address in stack(addresses)] if addresses else None

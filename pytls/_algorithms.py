@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import string_at
-from typing import Any, Dict, List
+from typing import Any
 
 from . import _credentials
 from . import _features as features
@@ -31,7 +31,7 @@ class Algorithms:
             take()
             raise SSLError("No cipher can be selected.")
 
-    def get_ciphers(self) -> List[Dict[str, Any]]:
+    def get_ciphers(self) -> list[dict[str, Any]]:
         """The allowed ciphers, the preferred first. Source: `ssl.SSLContext.get_ciphers`."""
         ssl = libssl.SSL_new(self._handle.ptr)
         if not ssl:
@@ -79,7 +79,7 @@ class Algorithms:
             take()
             raise SSLError("unrecognized group")
 
-    def get_groups(self, *, include_aliases: bool = False) -> List[str]:
+    def get_groups(self, *, include_aliases: bool = False) -> list[str]:
         """The names of the groups there are for this context's versions.
 
         :param include_aliases: whether to give a group's other names too.
@@ -129,7 +129,7 @@ class Algorithms:
         _credentials.load_dh_params(self._handle.ptr, path)
 
 
-def get_sigalgs() -> List[str]:
+def get_sigalgs() -> list[str]:
     """The names of the signature algorithms there are.
 
     :raises NotImplementedError: before OpenSSL 3.4.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from ctypes import memmove, string_at
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 from weakref import WeakValueDictionary
 
 from . import _libssl as C
@@ -40,10 +40,10 @@ class Hooks:
         self.alpn = b""
         #: a binary file, opened for appending
         self.keylog: Any = None
-        self.message: Optional[Callable[..., Any]] = None
-        self.psk_client: Optional[Callable[..., Any]] = None
-        self.psk_server: Optional[Callable[..., Any]] = None
-        self.servername: Optional[Callable[..., Any]] = None
+        self.message: Callable[..., Any] | None = None
+        self.psk_client: Callable[..., Any] | None = None
+        self.psk_server: Callable[..., Any] | None = None
+        self.servername: Callable[..., Any] | None = None
 
     def __del__(self) -> None:
         if self.keylog is not None:
@@ -114,9 +114,7 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
 
 
 @_fail_closed(C.SSL_TLSEXT_ERR_ALERT_FATAL)
-def _on_alpn_select(
-    ssl: int, out: Any, out_length: Any, offered: int, length: int, _: Any
-) -> int:
+def _on_alpn_select(ssl: int, out: Any, out_length: Any, offered: int, length: int, _: Any) -> int:
     connection = connections.get(ssl)
     wire = string_at(offered, length)
     ours = connection.hooks.alpn if connection is not None else b""
@@ -236,7 +234,7 @@ def _member(enum: Any, value: int) -> Any:
 
 @_fail_closed(0)
 def _on_psk_client(
-    ssl: int, hint: Optional[bytes], identity: int, most_identity: int, psk: int, most_psk: int
+    ssl: int, hint: bytes | None, identity: int, most_identity: int, psk: int, most_psk: int
 ) -> int:
     connection = connections.get(ssl)
     hook = connection and connection.hooks.psk_client
@@ -251,7 +249,7 @@ def _on_psk_client(
 
 
 @_fail_closed(0)
-def _on_psk_server(ssl: int, identity: Optional[bytes], psk: int, most_psk: int) -> int:
+def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) -> int:
     connection = connections.get(ssl)
     hook = connection and connection.hooks.psk_server
     if hook is None:
@@ -284,5 +282,3 @@ def trampoline(kind: str) -> Any:
     if kind not in _made:
         _made[kind] = _makers[kind]()
     return _made[kind]
-
-

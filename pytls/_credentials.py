@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from ctypes import get_errno, memmove, set_errno
-from typing import Any, Optional
+from typing import Any
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -21,7 +21,7 @@ class _Password:
 
     def __init__(self, password: Any) -> None:
         self._given = password
-        self.error: Optional[BaseException] = None
+        self.error: BaseException | None = None
         if not callable(password):
             self._encode(password, "password should be a string or callable")
         #: kept here as long as OpenSSL may call it
@@ -78,7 +78,7 @@ def load_cert_chain(ctx: Any, certfile: Any, keyfile: Any, password: Any) -> Non
             libssl.SSL_CTX_set_default_passwd_cb(ctx, None)
 
 
-def failure(asked: Optional[_Password] = None) -> BaseException:
+def failure(asked: _Password | None = None) -> BaseException:
     """Why a file was not read: the password's own exception, C's errno, or the error queue."""
     c_errno = get_errno()
     if asked is not None and asked.error is not None:

@@ -23,7 +23,7 @@ NotImplementedError with the release that it takes.
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Tuple
 
 from ._loader import PAIR
 
@@ -48,7 +48,17 @@ def dotted(version: Release) -> str:
 class _Row:
     """One declaration, before it is bound."""
 
-    __slots__ = ("arguments", "errno", "hot", "keeps_gil", "optional", "result", "since", "until", "was")
+    __slots__ = (
+        "arguments",
+        "errno",
+        "hot",
+        "keeps_gil",
+        "optional",
+        "result",
+        "since",
+        "until",
+        "was",
+    )
 
     def __init__(
         self,
@@ -56,7 +66,7 @@ class _Row:
         result: Any,
         arguments: tuple[Any, ...],
         since: Release = (1, 0, 2),
-        until: Optional[Release] = None,
+        until: Release | None = None,
         was: str = "",
         optional: bool = False,
         errno: bool = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 from ._arguments import address, c_int, writable
 from .connection import Connection
@@ -52,13 +52,13 @@ class Facts:
             handle, hooks = context._handle, context._hooks
         except AttributeError:
             raise TypeError("The value must be a SSLContext") from None
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         if connection is not None:
             connection.set_context(handle, hooks)
         self._context = context
 
     @property
-    def session(self) -> Optional[SSLSession]:
+    def session(self) -> SSLSession | None:
         """The session, to be resumed by another client connection of the same context.
 
         A TLS 1.3 session that can be resumed is there once the server's ticket has been read.
@@ -69,7 +69,7 @@ class Facts:
 
         Source: `ssl.SSLSocket.session`; SSL_get1_session(3), SSL_set_session(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.session if connection is not None else None
 
     @session.setter
@@ -79,12 +79,12 @@ class Facts:
             self._sslobj.session = session
 
     @property
-    def session_reused(self) -> Optional[bool]:
+    def session_reused(self) -> bool | None:
         """Whether the handshake resumed a session; None without TLS.
 
         Source: `ssl.SSLSocket.session_reused`; SSL_session_reused(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.session_reused if connection is not None else None
 
     def getpeercert(self, binary_form: bool = False) -> Any:
@@ -99,14 +99,14 @@ class Facts:
         self._check_connected()
         return self._sslobj.getpeercert(binary_form)
 
-    def get_verified_chain(self) -> List[bytes]:
+    def get_verified_chain(self) -> list[bytes]:
         """The verified chain as DER, from the peer's certificate to the root.
 
         Source: `ssl.SSLSocket.get_verified_chain`; SSL_get0_verified_chain(3).
         """
         return self._sslobj.get_verified_chain() or []
 
-    def get_unverified_chain(self) -> List[bytes]:
+    def get_unverified_chain(self) -> list[bytes]:
         """The chain as the peer has sent it, as DER, its own certificate first.
 
         Source: `ssl.SSLSocket.get_unverified_chain`; SSL_get_peer_cert_chain(3).
@@ -116,66 +116,66 @@ class Facts:
     def selected_npn_protocol(self) -> None:
         """None: NPN is gone. Source: `ssl.SSLSocket.selected_npn_protocol`."""
 
-    def selected_alpn_protocol(self) -> Optional[str]:
+    def selected_alpn_protocol(self) -> str | None:
         """The protocol agreed on by ALPN; None when there is none.
 
         Source: `ssl.SSLSocket.selected_alpn_protocol`; RFC 7301.
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.selected_alpn_protocol() if connection is not None else None
 
-    def cipher(self) -> Optional[Tuple[str, str, int]]:
+    def cipher(self) -> tuple[str, str, int] | None:
         """The cipher's name, the version that defines it, its secret bits; None without TLS.
 
         Source: `ssl.SSLSocket.cipher`; SSL_get_current_cipher(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.cipher() if connection is not None else None
 
-    def group(self) -> Optional[str]:
+    def group(self) -> str | None:
         """The name of the key agreement's group; None without TLS.
 
         :raises NotImplementedError: before OpenSSL 3.2.
 
         Source: `ssl.SSLSocket.group`; SSL_get0_group_name(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.group() if connection is not None else None
 
-    def client_sigalg(self) -> Optional[str]:
+    def client_sigalg(self) -> str | None:
         """The algorithm of the client's signature; None when it did not sign.
 
         :raises NotImplementedError: before OpenSSL 3.5.
 
         Source: `ssl.SSLSocket.client_sigalg`; SSL_get0_signature_name(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.client_sigalg() if connection is not None else None
 
-    def server_sigalg(self) -> Optional[str]:
+    def server_sigalg(self) -> str | None:
         """The algorithm of the server's signature; None when it did not sign.
 
         :raises NotImplementedError: before OpenSSL 3.5.
 
         Source: `ssl.SSLSocket.server_sigalg`; SSL_get0_peer_signature_name(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.server_sigalg() if connection is not None else None
 
-    def shared_ciphers(self) -> Optional[List[Tuple[str, str, int]]]:
+    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """On a server: what both sides could use, as `cipher` has it. None on a client.
 
         Source: `ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.shared_ciphers() if connection is not None else None
 
-    def compression(self) -> Optional[str]:
+    def compression(self) -> str | None:
         """The name of the compression, None without.
 
         Source: `ssl.SSLSocket.compression`; SSL_get_current_compression(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.compression() if connection is not None else None
 
     def pending(self) -> int:
@@ -183,25 +183,25 @@ class Facts:
 
         Source: `ssl.SSLSocket.pending`; SSL_pending(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.pending() if connection is not None else 0
 
-    def version(self) -> Optional[str]:
+    def version(self) -> str | None:
         """The protocol's version, such as ``"TLSv1.3"``; None before the handshake is done.
 
         Source: `ssl.SSLSocket.version`; SSL_get_version(3).
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         return connection.version() if connection is not None else None
 
-    def get_channel_binding(self, cb_type: str = "tls-unique") -> Optional[bytes]:
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         """The bytes that bind another protocol's authentication to this connection.
 
         :raises ValueError: `cb_type` is none of CHANNEL_BINDING_TYPES.
 
         Source: `ssl.SSLSocket.get_channel_binding`; RFC 5929 §3.
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         if connection is not None and not isinstance(cb_type, str):
             raise TypeError(f"argument 'cb_type' must be str, not {type(cb_type).__name__}")
         if cb_type not in CHANNEL_BINDING_TYPES:
@@ -216,9 +216,7 @@ class Facts:
 
         Source: `ssl.SSLSocket.verify_client_post_handshake`; RFC 8446 §4.6.2.
         """
-        connection: Optional[Connection] = self._sslobj
+        connection: Connection | None = self._sslobj
         if connection is None:
             raise ValueError(f"No SSL wrapper around {self}")
         connection.verify_client_post_handshake()
-
-

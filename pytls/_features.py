@@ -108,5 +108,3 @@ def fips_enabled() -> bool:
     if libcrypto.EVP_default_properties_is_fips_enabled:
         return bool(libcrypto.EVP_default_properties_is_fips_enabled(None))
     return bool(libcrypto.FIPS_mode())
-
-

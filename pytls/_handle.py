@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from ctypes import c_void_p
-from typing import Any, Callable, ClassVar, Optional
+from typing import Any, Callable, ClassVar
 
 from ._queue import from_queue
 
@@ -23,7 +23,7 @@ class Handle:
     _free: ClassVar[Callable[[Any], Any]]
     ptr: Any
 
-    def __init__(self, address: Optional[int]) -> None:
+    def __init__(self, address: int | None) -> None:
         if not address:
             self.ptr = None
             raise from_queue()

@@ -31,7 +31,8 @@ ASN1_OBJECT = ptr
 
 pem_password_cb = CFUNCTYPE(c_int, ptr, c_int, c_int, ptr)
 
-# fmt: off          result, arguments
+# fmt: off
+#                                    result, arguments
 # --- the library
 OpenSSL_version_num          = gil  (c_ulong, was="SSLeay")
 OpenSSL_version              = gil  (cstr,    c_int, was="SSLeay_version")

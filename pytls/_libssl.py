@@ -18,7 +18,6 @@ from ctypes import (
     c_uint32,
     c_uint64,
     c_ulong,
-    c_void_p,
 )
 from typing import Any
 
@@ -39,7 +38,8 @@ psk_client_cb = CFUNCTYPE(c_uint, SSL, cstr, ptr, c_uint, ptr, c_uint)
 psk_server_cb = CFUNCTYPE(c_uint, SSL, cstr, ptr, c_uint)
 servername_cb = CFUNCTYPE(c_int, SSL, POINTER(c_int), ptr)
 
-# fmt: off          result, arguments
+# fmt: off
+#                                    result, arguments
 # --- the engine
 SSL_new                      = gil  (SSL,     SSL_CTX)
 SSL_free                     = nogil(None,    SSL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional
+from typing import Any
 
 from ._features import HAS_EOF_REASON, NEW_ERROR_CODES
 from ._libcrypto import (
@@ -80,7 +80,7 @@ def take() -> int:
 
 def reason_text(packed: int) -> str:
     """OpenSSL's sentence for `packed`, for people only: it changes between releases."""
-    text: Optional[bytes] = ERR_reason_error_string(packed)
+    text: bytes | None = ERR_reason_error_string(packed)
     return text.decode("ascii", "replace") if text else "unknown error"
 
 
@@ -93,9 +93,7 @@ def from_queue(kind: type[SSLError] = SSLError) -> SSLError:
     return _describe(kind, split(packed)[1], packed, reason_text(packed))
 
 
-def from_ssl(
-    code: int, ret: int, packed: int, c_errno: int, connection: Any = None
-) -> OSError:
+def from_ssl(code: int, ret: int, packed: int, c_errno: int, connection: Any = None) -> OSError:
     """The exception for a `SSL_*` call that failed on a connection.
 
     :param code: what SSL_get_error(3) told.

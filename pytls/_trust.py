@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import set_errno
-from typing import Any, Dict, Iterator, List
+from typing import Any, Iterator
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -112,7 +112,7 @@ def _objects(ctx: Any) -> Iterator[Any]:
         libcrypto.OPENSSL_sk_free(objects)
 
 
-def cert_store_stats(ctx: Any) -> Dict[str, int]:
+def cert_store_stats(ctx: Any) -> dict[str, int]:
     """`ssl.SSLContext.cert_store_stats` of the `SSL_CTX*`."""
     stats = {"x509": 0, "crl": 0, "x509_ca": 0}
     for address in _objects(ctx):
@@ -126,7 +126,7 @@ def cert_store_stats(ctx: Any) -> Dict[str, int]:
     return stats
 
 
-def get_ca_certs(ctx: Any, binary_form: bool) -> List[Any]:
+def get_ca_certs(ctx: Any, binary_form: bool) -> list[Any]:
     """`ssl.SSLContext.get_ca_certs` of the `SSL_CTX*`."""
     found = []
     for address in _objects(ctx):

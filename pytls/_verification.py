@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, Dict, List
+from typing import Any
 
 from . import _features as features
 from . import _libcrypto as libcrypto
@@ -50,9 +50,7 @@ class Verification:
         if value not in _VERIFY_MODES:
             raise ValueError("invalid value for verify_mode")
         if value == VerifyMode.CERT_NONE and self._check_hostname:
-            raise ValueError(
-                "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."
-            )
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
         libssl.SSL_CTX_set_verify(self._handle.ptr, _VERIFY_MODES[VerifyMode(value)], None)
 
     @property
@@ -161,16 +159,18 @@ class Verification:
                 try:
                     self.load_verify_locations(cadata=cert)
                 except SSLError as error:
-                    warnings.warn(f"Bad certificate in Windows certificate store: {error!s}", stacklevel=3)
+                    warnings.warn(
+                        f"Bad certificate in Windows certificate store: {error!s}", stacklevel=3
+                    )
 
-    def cert_store_stats(self) -> Dict[str, int]:
+    def cert_store_stats(self) -> dict[str, int]:
         """How many certificates, of authorities, and revocation lists are loaded.
 
         Source: `ssl.SSLContext.cert_store_stats`.
         """
         return _trust.cert_store_stats(self._handle.ptr)
 
-    def get_ca_certs(self, binary_form: bool = False) -> List[Any]:
+    def get_ca_certs(self, binary_form: bool = False) -> list[Any]:
         """The loaded authorities' certificates, as `getpeercert` has them.
 
         Source: `ssl.SSLContext.get_ca_certs`.

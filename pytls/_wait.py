@@ -6,7 +6,7 @@ import math
 import os
 import select
 import sys
-from typing import Any, Optional
+from typing import Any
 
 _MOST_MS = 0x7FFFFFFF
 
@@ -40,7 +40,7 @@ class Waiter:
         """Whether a thread is waiting."""
         return self._waiting > 0
 
-    def wait(self, for_writing: bool, timeout: Optional[float]) -> bool:
+    def wait(self, for_writing: bool, timeout: float | None) -> bool:
         """Wait until the descriptor is ready, closed or broken.
 
         :param for_writing: whether it is to be writable instead of readable.
@@ -67,7 +67,7 @@ class Waiter:
         finally:
             self._waiting -= 1
 
-    def _select(self, for_writing: bool, timeout: Optional[float]) -> bool:
+    def _select(self, for_writing: bool, timeout: float | None) -> bool:
         ready = [self._fd]
         if for_writing:
             return any(select.select([], ready, ready, timeout))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ctypes import c_size_t, get_errno, set_errno
 from errno import EAGAIN, EWOULDBLOCK
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -93,7 +93,7 @@ class Connection(Agreed):
         context: Handle,
         hooks: Hooks,
         server_side: bool,
-        server_hostname: Optional[str],
+        server_hostname: str | None,
         check_hostname: bool,
         post_handshake_auth: bool,
     ) -> None:
@@ -101,8 +101,8 @@ class Connection(Agreed):
         self._handle = SSL(libssl.SSL_new(context.ptr))
         self.ptr: Any = self._handle.ptr
         self._lock = new_lock()
-        self._incoming: Optional[MemoryBIO] = None
-        self._outgoing: Optional[MemoryBIO] = None
+        self._incoming: MemoryBIO | None = None
+        self._outgoing: MemoryBIO | None = None
         self._shutdown_sent = False
         self.context = context
         self.hooks = hooks
@@ -110,7 +110,7 @@ class Connection(Agreed):
         #: the SSLSocket or SSLObject, through a weak reference, for callbacks
         self.owner: Callable[[], Any] = lambda: None
         #: what a callback has raised: the call that drove it raises it
-        self.raised: Optional[BaseException] = None
+        self.raised: BaseException | None = None
         self.server_side = server_side
         self.server_hostname = server_hostname
 
@@ -141,7 +141,9 @@ class Connection(Agreed):
     def _name_peer(self, hostname: str, check: bool) -> None:
         """Send the name by SNI unless it is an address, and let OpenSSL hold the peer to it."""
         if not hostname or hostname.startswith("."):
-            raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+            raise ValueError(
+                "server_hostname cannot be an empty string or start with a leading dot."
+            )
         if "\0" in hostname:
             raise TypeError("argument must be encoded string without null bytes, not str")
         name = hostname.encode("ascii")
@@ -210,7 +212,7 @@ class Connection(Agreed):
                 return DONE
             return self._want_or_raise(SSL_get_error(self.ptr, ret), ret)
 
-    def read(self, size: int) -> Union[bytes, int]:
+    def read(self, size: int) -> bytes | int:
         """Decrypt up to `size` bytes (at least 1), one record's at most.
 
         :returns: the bytes, ``b""`` after the peer's close_notify, or a Want.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from typing import Any, Callable, Dict, Iterable, Optional, Union
+from typing import Any, Callable, Iterable
 
 from . import _credentials
 from . import _features as features
@@ -106,7 +106,7 @@ class SSLContext(Verification, Algorithms):
         server_side: bool = False,
         do_handshake_on_connect: bool = True,
         suppress_ragged_eofs: bool = True,
-        server_hostname: Optional[str] = None,
+        server_hostname: str | None = None,
         session: Any = None,
     ) -> Any:
         """Take over the stream socket `sock` and put TLS on it.
@@ -138,7 +138,7 @@ class SSLContext(Verification, Algorithms):
         incoming: Any,
         outgoing: Any,
         server_side: bool = False,
-        server_hostname: Optional[str] = None,
+        server_hostname: str | None = None,
         session: Any = None,
     ) -> Any:
         """TLS through two `MemoryBIO`s: `incoming` from the peer, `outgoing` to it.
@@ -156,7 +156,7 @@ class SSLContext(Verification, Algorithms):
             context=self,
         )
 
-    def _encode_hostname(self, hostname: Any) -> Optional[str]:
+    def _encode_hostname(self, hostname: Any) -> str | None:
         """A name as the wire has it: ASCII, with IDNA's labels."""
         if hostname is None:
             return None
@@ -242,7 +242,7 @@ class SSLContext(Verification, Algorithms):
         self,
         certfile: Any,
         keyfile: Any = None,
-        password: Union[str, bytes, bytearray, Callable[[], Any], None] = None,
+        password: str | bytes | bytearray | Callable[[], Any] | None = None,
     ) -> None:
         """Show this certificate to peers.
 
@@ -258,7 +258,7 @@ class SSLContext(Verification, Algorithms):
 
     # --- sessions
 
-    def session_stats(self) -> Dict[str, int]:
+    def session_stats(self) -> dict[str, int]:
         """How many sessions were made, found and lost by this context, by counter's name.
 
         Source: `ssl.SSLContext.session_stats`; SSL_CTX_sess_number(3).
@@ -341,7 +341,7 @@ class SSLContext(Verification, Algorithms):
     # --- callbacks
 
     @property
-    def sni_callback(self) -> Optional[Callable[..., Any]]:
+    def sni_callback(self) -> Callable[..., Any] | None:
         """Called on a server with ``(socket, server name or None, context)`` for each ClientHello.
 
         It returns None to go on, or one of ALERT_DESCRIPTION_* to refuse, and may set the socket's
@@ -352,7 +352,7 @@ class SSLContext(Verification, Algorithms):
         return self._hooks.servername
 
     @sni_callback.setter
-    def sni_callback(self, callback: Optional[Callable[..., Any]]) -> None:
+    def sni_callback(self, callback: Callable[..., Any] | None) -> None:
         if self._protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
             raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
         if callback is not None and not callable(callback):
@@ -361,7 +361,7 @@ class SSLContext(Verification, Algorithms):
         function = None if callback is None else trampoline("servername")
         libssl.SSL_CTX_set_tlsext_servername_callback(self._handle.ptr, function)
 
-    def set_servername_callback(self, server_name_callback: Optional[Callable[..., Any]]) -> None:
+    def set_servername_callback(self, server_name_callback: Callable[..., Any] | None) -> None:
         """`sni_callback`, with the name as U-labels are written.
 
         Source: `ssl.SSLContext.set_servername_callback`.
@@ -373,20 +373,20 @@ class SSLContext(Verification, Algorithms):
             raise TypeError(f"{server_name_callback} is not callable.")
         function = server_name_callback
 
-        def shim_cb(sslobj: Any, servername: Optional[str], sslctx: SSLContext) -> Any:
+        def shim_cb(sslobj: Any, servername: str | None, sslctx: SSLContext) -> Any:
             return function(sslobj, self._encode_hostname(servername), sslctx)
 
         self.sni_callback = shim_cb
 
     @property
-    def _msg_callback(self) -> Optional[Callable[..., Any]]:
+    def _msg_callback(self) -> Callable[..., Any] | None:
         """Called with each TLS message: ``(socket, "read" or "write", version, content type,
         message type, data)``. SSL_CTX_set_msg_callback(3)
         """
         return self._hooks.message
 
     @_msg_callback.setter
-    def _msg_callback(self, callback: Optional[Callable[..., Any]]) -> None:
+    def _msg_callback(self, callback: Callable[..., Any] | None) -> None:
         if callback is not None and not callable(callback):
             raise TypeError(f"{callback} is not callable.")
         self._hooks.message = callback
@@ -413,7 +413,7 @@ class SSLContext(Verification, Algorithms):
         self._keylog_filename = filename
         libssl.SSL_CTX_set_keylog_callback(ctx, trampoline("keylog"))
 
-    def set_psk_client_callback(self, callback: Optional[Callable[..., Any]]) -> None:
+    def set_psk_client_callback(self, callback: Callable[..., Any] | None) -> None:
         """Let a client choose a pre-shared key.
 
         :param callback: called with the server's hint, str or None; returns ``(identity, key)``,
@@ -428,7 +428,7 @@ class SSLContext(Verification, Algorithms):
         libssl.SSL_CTX_set_psk_client_callback(self._handle.ptr, function)
 
     def set_psk_server_callback(
-        self, callback: Optional[Callable[..., Any]], identity_hint: Optional[str] = None
+        self, callback: Callable[..., Any] | None, identity_hint: str | None = None
     ) -> None:
         """Let a server find a pre-shared key.
 
@@ -449,9 +449,7 @@ class SSLContext(Verification, Algorithms):
 
     def _check_psk(self, callback: Any, refused: int, side: str, other: str) -> None:
         if not features.HAS_PSK:
-            raise NotImplementedError(
-                f"TLS-PSK is not supported by {features.OPENSSL_VERSION}"
-            )
+            raise NotImplementedError(f"TLS-PSK is not supported by {features.OPENSSL_VERSION}")
         if self._protocol == refused:
             raise SSLError(
                 f"Cannot add PSK {side} callback to a PROTOCOL_TLS_{other.upper()} context"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from . import _libcrypto as C
 from .constants import (
@@ -25,8 +25,8 @@ class DefaultVerifyPaths(NamedTuple):
     Source: `ssl.DefaultVerifyPaths`.
     """
 
-    cafile: Optional[str]
-    capath: Optional[str]
+    cafile: str | None
+    capath: str | None
     openssl_cafile_env: str
     openssl_cafile: str
     openssl_capath_env: str
@@ -87,15 +87,13 @@ def create_default_context(
         context = SSLContext(PROTOCOL_TLS_SERVER)
     else:
         raise ValueError(purpose)
-    context.verify_flags |= (
-        VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | VerifyFlags.VERIFY_X509_STRICT
-    )
+    context.verify_flags |= VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | VerifyFlags.VERIFY_X509_STRICT
     _load(context, purpose, cafile, capath, cadata)
     return context
 
 
 def _create_unverified_context(
-    protocol: Optional[_SSLMethod] = None,
+    protocol: _SSLMethod | None = None,
     *,
     cert_reqs: int = CERT_NONE,
     check_hostname: bool = False,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, Optional, Union
+from typing import Any
 
-from ._arguments import RECORD, readable
+from ._arguments import INT_MAX, readable
 from ._facts import Facts
 from ._queue import want
 from .bio import MemoryBIO
@@ -35,8 +35,8 @@ class SSLObject(Facts):
         incoming: MemoryBIO,
         outgoing: MemoryBIO,
         server_side: bool = False,
-        server_hostname: Optional[str] = None,
-        session: Optional[SSLSession] = None,
+        server_hostname: str | None = None,
+        session: SSLSession | None = None,
         context: Any = None,
     ) -> SSLObject:
         for name, bio in (("incoming", incoming), ("outgoing", outgoing)):
@@ -67,11 +67,11 @@ class SSLObject(Facts):
         return self._sslobj.server_side
 
     @property
-    def server_hostname(self) -> Optional[str]:
+    def server_hostname(self) -> str | None:
         """The name that the peer is held to. Source: `ssl.SSLObject.server_hostname`."""
         return self._sslobj.server_hostname
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Union[bytes, int]:
+    def read(self, len: int = 1024, buffer: Any = None) -> bytes | int:
         """Decrypt up to `len` bytes, one record's at most.
 
         :param buffer: where to put them, writable, instead of returning them.
@@ -84,16 +84,16 @@ class SSLObject(Facts):
         return self._read(self._sslobj, len, buffer)
 
     def write(self, data: Any) -> int:
-        """Encrypt `data`, bytes-like, into the outgoing BIO: one record at most.
+        """Encrypt `data`, bytes-like, into the outgoing BIO.
 
-        :returns: how many bytes were taken.
+        :returns: how many bytes were taken: all, up to 2 GiB.
         :raises SSLError: writing failed.
 
         Source: `ssl.SSLObject.write`; SSL_write(3).
         """
         source, size = readable(data)
         connection = self._sslobj
-        return self._drive(connection, connection.write, source, min(size, RECORD))
+        return self._drive(connection, connection.write, source, min(size, INT_MAX))
 
     def do_handshake(self) -> None:
         """Go on with the handshake.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from ctypes import create_string_buffer
-from typing import Any, Union
+from typing import Any
 
 from . import _libcrypto as C
 from ._arguments import INT_MAX, as_bytes, c_int, path
@@ -52,7 +52,7 @@ def RAND_pseudo_bytes(n: int, /) -> tuple[bytes, bool]:
     return RAND_bytes(n), True
 
 
-def RAND_add(string: Union[str, bytes, bytearray, memoryview], entropy: float, /) -> None:
+def RAND_add(string: str | bytes | bytearray | memoryview, entropy: float, /) -> None:
     """Mix `string` into the generator.
 
     :param string: bytes-like, or a str, which counts as UTF-8.
@@ -82,7 +82,5 @@ def RAND_egd(path_: Any, /) -> int:
     """
     count = int(C.RAND_egd(path(path_, "path")))
     if count < 0:
-        raise SSLError(
-            "EGD connection failed or EGD did not return enough data to seed the PRNG"
-        )
+        raise SSLError("EGD connection failed or EGD did not return enough data to seed the PRNG")
     return count

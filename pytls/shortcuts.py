@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket as _socket
-from typing import Any, Optional, Tuple
+from typing import Any
 
 from .constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS, PROTOCOL_TLS_CLIENT
 from .context import SSLContext
@@ -21,7 +21,7 @@ def wrap_socket(
     ca_certs: Any = None,
     do_handshake_on_connect: bool = True,
     suppress_ragged_eofs: bool = True,
-    ciphers: Optional[str] = None,
+    ciphers: str | None = None,
 ) -> Any:
     """Take over `sock` and put TLS on it, with a context of its own.
 
@@ -58,7 +58,7 @@ def wrap_socket(
 
 
 def get_server_certificate(
-    addr: Tuple[str, int],
+    addr: tuple[str, int],
     ssl_version: int = PROTOCOL_TLS_CLIENT,
     ca_certs: Any = None,
     timeout: Any = _socket._GLOBAL_DEFAULT_TIMEOUT,  # type: ignore[attr-defined]  # `ssl`'s default

@@ -5,24 +5,19 @@ from __future__ import annotations
 import errno
 import socket as _socket
 import weakref
-from contextlib import suppress
-from threading import TIMEOUT_MAX, RLock
+from threading import RLock
 from time import monotonic
-from typing import Any, Optional, Tuple, Union
+from typing import Any
 
 from ._arguments import INT_MAX, RECORD, readable
-from ._facts import Facts
-from ._queue import want
-from ._wait import Waiter, set_blocking
-from .connection import WANT_WRITE, Connection
+from ._transport import Transport
+from .connection import Connection
 from .constants import SSLErrorNumber
-from .errors import SSLEOFError, SSLError
+from .errors import SSLError
 from .session import SSLSession
 
-_timeout_class: Any = _socket.timeout  # noqa: UP041  # TimeoutError only since Python 3.10
 
-
-class SSLSocket(Facts, _socket.socket):
+class SSLSocket(Transport):
     """A stream socket that speaks TLS.
 
     It has the methods of `socket.socket`; those that make no sense under TLS are refused. Threads
@@ -38,11 +33,7 @@ class SSLSocket(Facts, _socket.socket):
             "Instances are returned by SSLContext.wrap_socket()."
         )
 
-    # What a half-built socket has
-    _sslobj: Optional[Connection] = None
-    _waiter: Optional[Waiter] = None
-    _session: Optional[SSLSession] = None
-    _connected = False
+    _session: SSLSession | None = None
 
     @classmethod
     def _create(
@@ -51,9 +42,9 @@ class SSLSocket(Facts, _socket.socket):
         server_side: bool = False,
         do_handshake_on_connect: bool = True,
         suppress_ragged_eofs: bool = True,
-        server_hostname: Optional[str] = None,
+        server_hostname: str | None = None,
         context: Any = None,
-        session: Optional[SSLSession] = None,
+        session: SSLSession | None = None,
     ) -> SSLSocket:
         if sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE) != _socket.SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
@@ -74,7 +65,6 @@ class SSLSocket(Facts, _socket.socket):
         sock.detach()
         self._context = context
         self._session = session
-        # OpenSSL wants an unfinished write repeated before it takes another: one writer at a time
         self._writing = RLock()
         self.server_side = server_side
         self.server_hostname = context._encode_hostname(server_hostname)
@@ -146,87 +136,9 @@ class SSLSocket(Facts, _socket.socket):
             connection.session = self._session
         return connection
 
-    def _attach(self, connection: Connection) -> None:
-        fd = self.fileno()
-        set_blocking(fd, False)
-        connection.attach_fd(fd)
-        self._waiter = Waiter(fd)
-        self._sslobj = connection
-
-    def _detach(self) -> None:
-        """Take the engine off the descriptor, which then waits as Python's timeout says."""
-        connection, self._sslobj = self._sslobj, None
-        if connection is not None:
-            connection.detach()
-            if self.fileno() >= 0:
-                set_blocking(self.fileno(), super().gettimeout() is None)
-
-    def settimeout(self, value: Optional[float]) -> None:
-        """Let every operation wait for `value` seconds at most; None: for ever; 0: not at all.
-
-        Source: `socket.socket.settimeout`.
-        """
-        connection = self._sslobj
-        if connection is None:
-            super().settimeout(value)
-            return
-        with connection._lock:  # OpenSSL never sees a blocking descriptor
-            super().settimeout(value)
-            set_blocking(self.fileno(), False)
-
-    def setblocking(self, flag: bool) -> None:
-        """Let every operation wait for ever, or not at all.
-
-        Source: `socket.socket.setblocking`.
-        """
-        self.settimeout(None if flag else 0.0)
-
-    def _drive(
-        self,
-        connection: Connection,
-        operation: Any,
-        *arguments: Any,
-        verb: str = "",
-        deadline: Optional[float] = None,
-    ) -> Any:
-        """The result of an engine's operation, after as many waits as it wants.
-
-        :param verb: what times out; by default what was waited for.
-        :param deadline: when the timeout is over; by default it is counted from here.
-        :raises TimeoutError: Python's timeout is over.
-        :raises SSLWantReadError, SSLWantWriteError: the socket is non-blocking.
-        """
-        result = operation(*arguments)
-        if result.__class__ is not int or result >= 0:
-            return result
-        timeout = self.gettimeout()
-        if timeout == 0:
-            raise want(-result)
-        if deadline is None and timeout is not None:
-            deadline = monotonic() + timeout
-        while True:
-            left = None if deadline is None else deadline - monotonic()
-            waiter = self._waiter
-            if waiter is None or self._sslobj is not connection:
-                raise self._gone()
-            if (left is not None and left <= 0) or not waiter.wait(result == WANT_WRITE, left):
-                if not verb:
-                    verb = "write" if result == WANT_WRITE else "read"
-                raise _timeout_class(f"The {verb} operation timed out")
-            if self._sslobj is not connection:
-                raise self._gone()
-            result = operation(*arguments)
-            if result.__class__ is not int or result >= 0:
-                return result
-
-    def _gone(self) -> SSLError:
-        """Another thread has closed or shut down the socket."""
-        error = SSLEOFError(SSLErrorNumber.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
-        return error
-
     # --- reading and writing
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Union[bytes, int]:
+    def read(self, len: int = 1024, buffer: Any = None) -> bytes | int:
         """Receive up to `len` bytes of plaintext, one record's at most.
 
         :param buffer: where to put them, writable, instead of returning them.
@@ -249,7 +161,7 @@ class SSLSocket(Facts, _socket.socket):
             raise
 
     def write(self, data: Any) -> int:
-        """Send `data`, bytes-like: all of it, or one record at most when non-blocking.
+        """Send `data`, bytes-like: all of it or, when non-blocking, as much as there is room for.
 
         :returns: how many bytes were taken.
         :raises ValueError: there is no TLS on the socket.
@@ -261,30 +173,10 @@ class SSLSocket(Facts, _socket.socket):
         connection = self._sslobj
         if connection is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
+        if self.gettimeout() == 0:
+            return self._write_now(connection, data)
         source, size = readable(data)
-        return self._write(
-            connection, source, min(size, RECORD if self.gettimeout() == 0 else INT_MAX)
-        )
-
-    def _write(
-        self, connection: Connection, source: Any, size: int, deadline: Optional[float] = None
-    ) -> int:
-        timeout = self.gettimeout()
-        if timeout == 0:
-            got = self._writing.acquire(blocking=False)
-            failure: Exception = want(-WANT_WRITE)
-        else:
-            got = self._writing.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX))
-            failure = _timeout_class("The write operation timed out")
-        if not got:
-            raise failure
-        try:
-            count: int = self._drive(
-                connection, connection.write, source, size, verb="write", deadline=deadline
-            )
-            return count
-        finally:
-            self._writing.release()
+        return self._write(connection, source, min(size, INT_MAX))
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive up to `buflen` bytes of plaintext; one call returns at most one record (16384).
@@ -302,7 +194,7 @@ class SSLSocket(Facts, _socket.socket):
         self._refuse_flags(flags, "recv")
         return self.read(buflen)  # type: ignore[return-value]  # bytes without a buffer
 
-    def recv_into(self, buffer: Any, nbytes: Optional[int] = None, flags: int = 0) -> int:
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Receive plaintext into `buffer`, writable; one call at most one record (16384).
 
         :param nbytes: how many at most; None or 0: as many as the buffer holds.
@@ -323,7 +215,7 @@ class SSLSocket(Facts, _socket.socket):
         return self.read(nbytes, buffer)  # type: ignore[return-value]  # int with a buffer
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Send `data`, bytes-like: all of it, or one record (16384) at most when non-blocking.
+        """Send `data`, bytes-like: all of it or, when non-blocking, as much as there is room for.
 
         :param flags: must be 0.
         :returns: how many bytes were taken.
@@ -375,7 +267,7 @@ class SSLSocket(Facts, _socket.socket):
                 f"non-zero flags not allowed in calls to {method}() on {self.__class__}"
             )
 
-    def sendfile(self, file: Any, offset: int = 0, count: Optional[int] = None) -> int:
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file opened in binary mode.
 
         :param offset: where to start, bytes.
@@ -401,14 +293,14 @@ class SSLSocket(Facts, _socket.socket):
             return super().sendto(data, flags_or_addr)
         return super().sendto(data, flags_or_addr, addr)
 
-    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> Tuple[bytes, Any]:
+    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
         """Refused under TLS. Source: `ssl.SSLSocket.recvfrom`."""
         self._refuse("recvfrom")
         return super().recvfrom(buflen, flags)
 
     def recvfrom_into(
-        self, buffer: Any, nbytes: Optional[int] = None, flags: int = 0
-    ) -> Tuple[int, Any]:
+        self, buffer: Any, nbytes: int | None = None, flags: int = 0
+    ) -> tuple[int, Any]:
         """Refused under TLS. Source: `ssl.SSLSocket.recvfrom_into`."""
         self._refuse("recvfrom_into")
         return super().recvfrom_into(buffer, nbytes or 0, flags)
@@ -475,7 +367,7 @@ class SSLSocket(Facts, _socket.socket):
             raise
         return code
 
-    def accept(self) -> Tuple[SSLSocket, Any]:
+    def accept(self) -> tuple[SSLSocket, Any]:
         """Accept a connection, and wrap it with the settings of this socket.
 
         :returns: the connection and the peer's address.
@@ -540,24 +432,3 @@ class SSLSocket(Facts, _socket.socket):
         """
         super().shutdown(how)
         self._detach()
-
-    def _real_close(self, *args: Any) -> None:
-        waiter = self._waiter
-        if waiter is not None and waiter.busy:
-            # The kernel keeps a descriptor that somebody waits for: end the wait first
-            with suppress(OSError):
-                super().shutdown(_socket.SHUT_RDWR)
-        connection, self._sslobj = self._sslobj, None
-        if connection is not None:
-            connection.detach()
-        super()._real_close(*args)  # type: ignore[misc]  # `socket` keeps it private
-
-    def detach(self) -> int:
-        """Give up the descriptor, with TLS still on it, and return it.
-
-        Source: `socket.socket.detach`.
-        """
-        self._detach()
-        return super().detach()
-
-

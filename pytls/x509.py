@@ -169,8 +169,7 @@ class Purpose(_ASN1Object, enum.Enum):
     CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
 
 
-# XN_FLAG_RFC2253 without ASN1_STRFLGS_ESC_MSB: text beyond ASCII stays as it is
-_NAME_FLAGS = 0x1110313
+_XN_FLAG_RFC2253 = 0x1110317
 
 
 class Certificate(Handle):
@@ -213,6 +212,9 @@ class Certificate(Handle):
         """What `getpeercert` tells of it: see `decode`."""
         return decode(self._der())
 
+    def __reduce__(self) -> str:
+        raise TypeError("cannot pickle '_ssl.Certificate' object")
+
     def __eq__(self, other: object) -> bool:
         """Whether both are the same octets."""
         if not isinstance(other, Certificate):
@@ -225,9 +227,12 @@ class Certificate(Handle):
 
     def __repr__(self) -> str:
         subject = printed(
-            libcrypto.X509_NAME_print_ex, libcrypto.X509_get_subject_name(self.ptr), 0, _NAME_FLAGS
+            libcrypto.X509_NAME_print_ex,
+            libcrypto.X509_get_subject_name(self.ptr),
+            0,
+            _XN_FLAG_RFC2253,
         )
-        return f"<_ssl.Certificate '{subject.decode()}'>"
+        return f"<_ssl.Certificate '{subject.decode('ascii')}'>"
 
 
 def der(x509: Any) -> bytes:

@@ -6,10 +6,21 @@ import ssl
 from typing import Iterator
 
 import pytest
-from peers import Contexts, Ends, Pair, Sides, client_context, connected, server_context
-from pki import Pki
 
-import pytls
+pytest.register_assert_rewrite("outcomes", "peers")  # before anybody imports them
+
+from peers import (  # noqa: E402
+    Contexts,
+    Ends,
+    Pair,
+    Sides,
+    client_context,
+    connected,
+    server_context,
+)
+from pki import Pki  # noqa: E402
+
+import pytls  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

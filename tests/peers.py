@@ -201,6 +201,12 @@ def close_both_ways(pair: Pair) -> None:
     unwrapping.result()
 
 
+def settle(ends: Ends) -> None:
+    """Let a client read the tickets of TLS 1.3: unread, they make a reset of its close."""
+    ends.subject.sendall(b"!")
+    assert ends.peer.recv(1) == b"!"
+
+
 def hears_the_end(sock: Any) -> bool:
     """Whether the peer has closed: TCP resets where tickets of TLS 1.3 were left unread.
 

@@ -137,7 +137,7 @@ def test_wrapping_a_socket_whose_peer_has_gone(pki: Pki) -> None:
             with near:
                 client_context(m, pki).wrap_socket(near, server_hostname=HOSTNAME).close()
 
-        assert isinstance(same(case), Raised)
+        assert isinstance(same(case, since=(3, 8) if words else (3, 10)), Raised)
 
 
 @pytest.mark.parametrize("which", ["client", "server"])
@@ -242,7 +242,8 @@ def test_a_socket_before_its_handshake(pki: Pki, call: Call, which: str) -> None
         ) as sock:
             return plain(call, sock, far)
 
-    same(case)
+    # Before Python 3.10, an end without shared ciphers listed its own
+    same(case, since=(3, 10) if call is STATELESS["shared_ciphers"] else (3, 8))
 
 
 @calls
@@ -285,7 +286,6 @@ ARGUMENTS = {
     "recv_text": lambda s: s.recv("1"),
     "recv_none": lambda s: s.recv(None),
     "recv_float": lambda s: s.recv(1.0),
-    "recv_huge": lambda s: s.recv(1 << 40),
     "recv_beyond": lambda s: s.recv(1 << 70),
     "recv_flags": lambda s: s.recv(1, socket.MSG_PEEK),
     "read_negative": lambda s: s.read(-1),

@@ -79,7 +79,8 @@ def deleting(name: str) -> Case:
     protocol_is_one_too_many=lambda m, pki: m.SSLContext(m.PROTOCOL_TLS_CLIENT, 1),
     purpose_is_text=lambda m, pki: m.create_default_context("server"),
     purpose_and_missing_cafile=lambda m, pki: m.create_default_context(cafile="/nowhere.pem"),
-    purpose_and_empty_cadata=lambda m, pki: type(m.create_default_context(cadata="")),
+    purpose_and_empty_cadata=lambda m, pki: m.create_default_context(cadata=""),
+    since={"protocol_is_none": (3, 10)},
 )
 def test_a_context_that_can_not_be(case: Case, pki: Pki) -> None:
     """Protocols that are none, and purposes that are none."""
@@ -242,18 +243,17 @@ def test_a_memory_bio_takes_nothing_after_its_end(pki: Pki) -> None:
     any_other_name=setting("no_such_setting", 1),
     delete_verify_mode=deleting("verify_mode"),
     delete_options=deleting("options"),
-    delete_check_hostname=deleting("check_hostname"),
     delete_protocol=deleting("protocol"),
-    since={"security_level_is_read_only": (3, 10), "options_are_huge": (3, 12)},
+    negative_options=setting("options", -1),
+    since={
+        "security_level_is_read_only": (3, 10),
+        "options_are_huge": (3, 12),
+        "negative_options": (3, 12),
+    },
 )
 def test_settings(case: Case, pki: Pki) -> None:
     """Values that an attribute of a context does not take, or takes for something else."""
     same(lambda m: case(m, pki))
-
-
-def test_negative_options_are_deprecated(pki: Pki) -> None:
-    """OP_ALL was negative once: what `ssl` does with such a number, pytls does."""
-    same(lambda m: setting("options", -1, client)(m, pki) & 0xFFFFFFFF)
 
 
 @cases(

@@ -174,6 +174,10 @@ RECORDS = {
 }
 
 
+#: before Python 3.10, `ssl` took OpenSSL 3's word for an unexpected end for an orderly one
+CUT_SHORT = {"half-a-header", "half-a-record", "nothing"}
+
+
 @pytest.mark.parametrize("words", RECORDS.values(), ids=list(RECORDS))
 @pytest.mark.parametrize("end", ["client", "server"])
 def test_a_peer_that_does_not_speak_tls(pki: Pki, words: bytes, end: str) -> None:
@@ -196,7 +200,8 @@ def test_a_peer_that_does_not_speak_tls(pki: Pki, words: bytes, end: str) -> Non
             far.shutdown(socket.SHUT_WR)
             sock.do_handshake()
 
-    assert isinstance(same(case), Raised)
+    cut_short = words in (RECORDS[name] for name in CUT_SHORT)
+    assert isinstance(same(case, since=(3, 10) if cut_short else (3, 8)), Raised)
 
 
 @pytest.mark.parametrize("end", ["client", "server"])
@@ -255,7 +260,10 @@ def test_a_connection_that_is_cut(
                 client.send(bytes(16384))
             return None
 
-    same(case)
+    # Until Python 3.12, `ssl` made an SSLEOFError of TCP's errors (gh-115627)
+    found = same(case, since=(3, 10) if (how, call) == ("fin", "recv") else (3, 13))
+    if (how, call) == ("reset", "recv"):
+        assert found.error is ConnectionResetError
 
 
 @pytest.mark.parametrize("what", ["garbage", "plain-alert", "altered", "replayed", "truncated"])
@@ -284,7 +292,7 @@ def test_a_stream_that_was_tampered_with(pki: Pki, tls_version: str, what: str) 
             far.shutdown(socket.SHUT_WR)
             return client.recv(100), client.recv(100)
 
-    assert isinstance(same(case), Raised)
+    assert isinstance(same(case, since=(3, 10) if what == "truncated" else (3, 8)), Raised)
 
 
 # Addresses

@@ -18,6 +18,7 @@ from peers import (
     close_both_ways,
     hears_the_end,
     receive_all,
+    settle,
     tcp_pair,
 )
 from pki import HOSTNAME, LOOPBACK
@@ -112,6 +113,7 @@ def test_what_it_accepts_inherits_how_it_was_wrapped(contexts: Contexts) -> None
 
 def test_without_close_notify_the_stream_just_ends(ends: Ends) -> None:
     """suppress_ragged_eofs, the default, makes of a cut connection an ordinary end."""
+    settle(ends)
     ends.peer.sendall(b"last")
     ends.peer.close()
 
@@ -122,6 +124,7 @@ def test_without_close_notify_the_stream_just_ends(ends: Ends) -> None:
 @pytest.mark.parametrize("method", ["recv", "read", "recv_into"])
 def test_without_close_notify_an_error_may_be_wanted(ends: Ends, method: str) -> None:
     """Unless suppress_ragged_eofs, a cut connection raises SSLEOFError."""
+    settle(ends)
     ends.subject.suppress_ragged_eofs = False
     ends.peer.sendall(b"last")
     ends.peer.close()
