@@ -1,0 +1,169 @@
+"""A stream socket under the engine: its descriptor, its timeout, and the one wait loop."""
+
+from __future__ import annotations
+
+import socket as _socket
+from contextlib import suppress
+from threading import TIMEOUT_MAX
+from time import monotonic
+from typing import Any
+
+from ._arguments import RECORD, readable
+from ._facts import Facts
+from ._queue import want
+from ._wait import Waiter, set_blocking
+from .connection import WANT_WRITE, Connection
+from .constants import SSLErrorNumber
+from .errors import SSLEOFError, SSLError, SSLWantWriteError
+
+_timeout_class: Any = _socket.timeout  # noqa: UP041  # TimeoutError only since Python 3.10
+
+
+class Transport(Facts, _socket.socket):
+    """While an engine is attached, the descriptor does not block, whatever Python's timeout is:
+    no lock is ever held by a thread that waits.
+    """
+
+    # What a half-built socket has
+    _sslobj: Connection | None = None
+    _waiter: Waiter | None = None
+    _connected = False
+    #: OpenSSL wants an unfinished write repeated before it takes another: one writer at a time
+    _writing: Any
+
+    def _attach(self, connection: Connection) -> None:
+        fd = self.fileno()
+        set_blocking(fd, False)
+        connection.attach_fd(fd)
+        self._waiter = Waiter(fd)
+        self._sslobj = connection
+
+    def _detach(self) -> None:
+        """Take the engine off the descriptor, which then waits as Python's timeout says."""
+        connection, self._sslobj = self._sslobj, None
+        if connection is not None:
+            connection.detach()
+            if self.fileno() >= 0:
+                set_blocking(self.fileno(), super().gettimeout() is None)
+
+    def settimeout(self, value: float | None) -> None:
+        """Let every operation wait for `value` seconds at most; None: for ever; 0: not at all.
+
+        Source: `socket.socket.settimeout`.
+        """
+        connection = self._sslobj
+        if connection is None:
+            super().settimeout(value)
+            return
+        with connection._lock:  # OpenSSL never sees a blocking descriptor
+            super().settimeout(value)
+            set_blocking(self.fileno(), False)
+
+    def setblocking(self, flag: bool) -> None:
+        """Let every operation wait for ever, or not at all.
+
+        Source: `socket.socket.setblocking`.
+        """
+        self.settimeout(None if flag else 0.0)
+
+    def _drive(
+        self,
+        connection: Connection,
+        operation: Any,
+        *arguments: Any,
+        verb: str = "",
+        deadline: float | None = None,
+    ) -> Any:
+        """The result of an engine's operation, after as many waits as it wants.
+
+        :param verb: what times out; by default what was waited for.
+        :param deadline: when the timeout is over; by default it is counted from here.
+        :raises TimeoutError: Python's timeout is over.
+        :raises SSLWantReadError, SSLWantWriteError: the socket is non-blocking.
+        """
+        result = operation(*arguments)
+        if result.__class__ is not int or result >= 0:
+            return result
+        timeout = self.gettimeout()
+        if timeout == 0:
+            raise want(-result)
+        if deadline is None and timeout is not None:
+            deadline = monotonic() + timeout
+        while True:
+            left = None if deadline is None else deadline - monotonic()
+            waiter = self._waiter
+            if waiter is None or self._sslobj is not connection:
+                raise self._gone()
+            if (left is not None and left <= 0) or not waiter.wait(result == WANT_WRITE, left):
+                if not verb:
+                    verb = "write" if result == WANT_WRITE else "read"
+                raise _timeout_class(f"The {verb} operation timed out")
+            if self._sslobj is not connection:
+                raise self._gone()
+            result = operation(*arguments)
+            if result.__class__ is not int or result >= 0:
+                return result
+
+    def _gone(self) -> SSLError:
+        """Another thread has closed or shut down the socket."""
+        return SSLEOFError(SSLErrorNumber.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+
+    def _write_now(self, connection: Connection, data: Any) -> int:
+        """Write record by record, so that what has gone can be told when the socket is full."""
+        if data.__class__ is bytes and len(data) <= RECORD:
+            return self._write(connection, data, len(data))
+        sent = 0
+        with memoryview(data) as view, view.cast("B") as octets:
+            while True:
+                source, size = readable(octets[sent : sent + RECORD])
+                try:
+                    sent += self._write(connection, source, size)
+                except SSLWantWriteError:
+                    if not sent:
+                        raise
+                    return sent
+                finally:
+                    del source  # it keeps the caller's buffer from being resized
+                if sent == len(octets):
+                    return sent
+
+    def _write(
+        self, connection: Connection, source: Any, size: int, deadline: float | None = None
+    ) -> int:
+        timeout = self.gettimeout()
+        if timeout == 0:
+            got = self._writing.acquire(blocking=False)
+            failure: Exception = want(-WANT_WRITE)
+        else:
+            got = self._writing.acquire(
+                timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX)
+            )
+            failure = _timeout_class("The write operation timed out")
+        if not got:
+            raise failure
+        try:
+            count: int = self._drive(
+                connection, connection.write, source, size, verb="write", deadline=deadline
+            )
+            return count
+        finally:
+            self._writing.release()
+
+    def _real_close(self, *args: Any) -> None:
+        waiter = self._waiter
+        if waiter is not None and waiter.busy:
+            # The kernel keeps a descriptor that somebody waits for: end the wait first
+            with suppress(OSError):
+                super().shutdown(_socket.SHUT_RDWR)
+        connection, self._sslobj = self._sslobj, None
+        if connection is not None:
+            connection.detach()
+        super()._real_close(*args)  # type: ignore[misc]  # `socket` keeps it private
+
+    def detach(self) -> int:
+        """Give up the descriptor, with TLS still on it, and return it.
+
+        Source: `socket.socket.detach`.
+        """
+        self._detach()
+        return super().detach()
