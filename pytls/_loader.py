@@ -229,10 +229,8 @@ def _open_pair(libcrypto: str, libssl: str) -> tuple[ctypes.CDLL, ctypes.CDLL, s
     return _open(libcrypto, folders[0]), _open(libssl, folders[1]), ""
 
 
-def _open(
-    library: str, folder: str = "", mode: int = MODE, missed: tuple[str, ...] = ()
-) -> ctypes.CDLL:
-    """Open a library, and before it what the linker misses and its folder has.
+def _open(library: str, folder: str, mode: int = MODE, missed: tuple[str, ...] = ()) -> ctypes.CDLL:
+    """Open a library, and before it what the linker misses and `folder` has, if there is one.
 
     Wheels carry libz or libkrb5 under hashed names, in a folder that no linker searches.
     """
