@@ -20,6 +20,12 @@ from .constants import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMes
 connections: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
+def _find_hook(ssl: int, kind: str) -> tuple[Any, Any]:
+    """The connection of the `SSL*` and its hook called `kind`, None where there is none."""
+    connection = connections.get(ssl)
+    return connection, connection and getattr(connection.hooks, kind)
+
+
 class Hooks:
     """What a context wants to be called: the functions, and what goes with them."""
 
@@ -85,8 +91,7 @@ def _fail_closed(answer: int) -> Callable[[Callable[..., int]], Callable[..., in
 
 
 def _on_servername(ssl: int, alert: Any, _: Any) -> int:
-    connection = connections.get(ssl)
-    hook = connection and connection.hooks.servername
+    connection, hook = _find_hook(ssl, "servername")
     if hook is None:
         return C.SSL_TLSEXT_ERR_OK
     try:
@@ -198,8 +203,7 @@ _SSL3_MT_CHANGE_CIPHER_SPEC = 0x0101
 def _on_message(
     written: int, version: int, content: int, data: int, length: int, ssl: int, _: Any
 ) -> None:
-    connection = connections.get(ssl)
-    hook = connection and connection.hooks.message
+    connection, hook = _find_hook(ssl, "message")
     if hook is None:
         return
     try:
@@ -212,9 +216,9 @@ def _on_message(
             kind = _TLSMessageType(_SSL3_MT_CHANGE_CIPHER_SPEC)
         elif content == _SSL3_RT_ALERT:
             kind = _member(_TLSAlertType, body[1] if len(body) > 1 else -1)
-        elif content == _SSL3_RT_HANDSHAKE or content == _SSL3_RT_HEADER:
+        elif content in (_SSL3_RT_HANDSHAKE, _SSL3_RT_HEADER):
             kind = body[0] if body else -1
-            enum = _TLSContentType if content == _SSL3_RT_HEADER else _TLSMessageType
+            enum: Any = _TLSContentType if content == _SSL3_RT_HEADER else _TLSMessageType
             kind = _member(enum, kind)
         hook(owner, "write" if written else "read", version, content, kind, body)
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
@@ -236,8 +240,7 @@ def _member(enum: Any, value: int) -> Any:
 def _on_psk_client(
     ssl: int, hint: bytes | None, identity: int, most_identity: int, psk: int, most_psk: int
 ) -> int:
-    connection = connections.get(ssl)
-    hook = connection and connection.hooks.psk_client
+    _, hook = _find_hook(ssl, "psk_client")
     if hook is None:
         return 0
     name, key = hook(hint.decode("utf-8") if hint is not None else None)
@@ -250,8 +253,7 @@ def _on_psk_client(
 
 @_fail_closed(0)
 def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) -> int:
-    connection = connections.get(ssl)
-    hook = connection and connection.hooks.psk_server
+    _, hook = _find_hook(ssl, "psk_server")
     if hook is None:
         return 0
     key = hook(identity.decode("utf-8") if identity else None)

@@ -23,7 +23,7 @@ NotImplementedError with the release that it takes.
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, Tuple
+from typing import Any, Protocol, Tuple
 
 from ._loader import PAIR
 
@@ -43,6 +43,14 @@ FOUND = release(PAIR.version)
 def dotted(version: Release) -> str:
     """`version` as people write it."""
     return ".".join(map(str, version))
+
+
+class CFunction(Protocol):
+    """What a row becomes: it can be called, and is false where the library lacks it."""
+
+    def __call__(self, *arguments: Any) -> Any: ...  # noqa: D102  # the C function's own page
+
+    def __bool__(self) -> bool: ...
 
 
 class _Row:
@@ -86,12 +94,12 @@ class _Row:
         return self.since <= FOUND and (self.until is None or self.until > FOUND)
 
 
-def gil(result: Any, *arguments: Any, **extra: Any) -> Callable[..., Any]:
+def gil(result: Any, *arguments: Any, **extra: Any) -> CFunction:
     """Declare a function that is called with the interpreter's lock kept."""
     return _Row(True, result, arguments, **extra)  # type: ignore[return-value]  # bind() replaces it
 
 
-def nogil(result: Any, *arguments: Any, **extra: Any) -> Callable[..., Any]:
+def nogil(result: Any, *arguments: Any, **extra: Any) -> CFunction:
     """Declare a function that is called with the interpreter's lock released."""
     return _Row(False, result, arguments, **extra)  # type: ignore[return-value]  # bind() replaces it
 

@@ -15,6 +15,7 @@ class Facts:
 
     _sslobj: Any
     _context: Any
+    _session: SSLSession | None = None
 
     def _check_connected(self) -> None:
         """A socket raises OSError here when it has no peer."""

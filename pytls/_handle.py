@@ -20,7 +20,7 @@ class Handle:
 
     __slots__ = ("__weakref__", "ptr")
 
-    _free: ClassVar[Callable[[Any], Any]]
+    _free: ClassVar[Any]  # the C function that frees it
     ptr: Any
 
     def __init__(self, address: int | None) -> None:

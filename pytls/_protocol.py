@@ -13,14 +13,14 @@ from ._handle import Handle
 from .constants import Options, TLSVersion, _SSLMethod
 
 #: the general protocols, which can be bounded
-GENERAL = {
+GENERAL: dict[int, Any] = {
     _SSLMethod.PROTOCOL_TLS: libssl.TLS_method,
     _SSLMethod.PROTOCOL_TLS_CLIENT: libssl.TLS_client_method,
     _SSLMethod.PROTOCOL_TLS_SERVER: libssl.TLS_server_method,
 }
 
 #: one version's protocols: the C function for it, and its number
-_FIXED = {
+_FIXED: dict[int, tuple[Any, int]] = {
     _SSLMethod.PROTOCOL_SSLv2: (libssl.SSLv2_method, 0x0002),
     _SSLMethod.PROTOCOL_SSLv3: (libssl.SSLv3_method, TLSVersion.SSLv3),
     _SSLMethod.PROTOCOL_TLSv1: (libssl.TLSv1_method, TLSVersion.TLSv1),
@@ -31,7 +31,7 @@ _FIXED = {
 #: all but the two that tell client from server
 DEPRECATED = {_SSLMethod.PROTOCOL_TLS, *_FIXED}
 
-_AVAILABLE = {
+_AVAILABLE: dict[int, bool] = {
     TLSVersion.SSLv3: features.HAS_SSLv3,
     TLSVersion.TLSv1: features.HAS_TLSv1,
     TLSVersion.TLSv1_1: features.HAS_TLSv1_1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, TypeVar
 
 from ._features import HAS_EOF_REASON, NEW_ERROR_CODES
 from ._libcrypto import (
@@ -32,8 +32,6 @@ _SSL_R_UNEXPECTED_EOF_WHILE_READING = 294
 _X509_V_ERR_HOSTNAME_MISMATCH = 62
 _X509_V_ERR_IP_ADDRESS_MISMATCH = 64
 
-_EOF = (SSLErrorNumber.SSL_ERROR_EOF, SSLEOFError, "EOF occurred in violation of protocol")
-
 # What SSL_get_error(3) tells when the queue has nothing to add: class and message
 _PLAIN: dict[int, tuple[type[SSLError], str]] = {
     SSLErrorNumber.SSL_ERROR_ZERO_RETURN: (
@@ -59,6 +57,9 @@ _PLAIN: dict[int, tuple[type[SSLError], str]] = {
     SSLErrorNumber.SSL_ERROR_SYSCALL: (SSLSyscallError, "Some I/O error occurred"),
     SSLErrorNumber.SSL_ERROR_SSL: (SSLError, "A failure in the SSL library occurred"),
 }
+
+
+_E = TypeVar("_E", bound=SSLError)
 
 
 def split(packed: int) -> tuple[int, int]:
@@ -108,14 +109,12 @@ def from_ssl(code: int, ret: int, packed: int, c_errno: int, connection: Any = N
             if ret == -1 and c_errno:
                 return OSError(c_errno, os.strerror(c_errno))
             if ret in (0, -1):
-                number, kind, text = _EOF
-                return _describe(kind, number, 0, text)
+                return eof()
         elif library == _ERR_LIB_SYS:
             return OSError(reason, os.strerror(reason))
     if packed and library == _ERR_LIB_SSL:
         if reason == _SSL_R_UNEXPECTED_EOF_WHILE_READING and HAS_EOF_REASON:
-            number, kind, text = _EOF
-            return _describe(kind, number, packed, text)
+            return eof(packed)
         if reason == _SSL_R_CERTIFICATE_VERIFY_FAILED and connection is not None:
             return _refused(code, packed, connection)
     if code not in _PLAIN:
@@ -123,6 +122,12 @@ def from_ssl(code: int, ret: int, packed: int, c_errno: int, connection: Any = N
         return _describe(SSLError, code, packed, "Invalid error code")
     kind, text = _PLAIN[code]
     return _describe(kind, code, packed, reason_text(packed) if packed else text)
+
+
+def eof(packed: int = 0) -> SSLError:
+    """The exception for an end without close_notify. RFC 8446 §6.1"""
+    text = "EOF occurred in violation of protocol"
+    return _describe(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, packed, text)
 
 
 def want(code: int) -> SSLError:
@@ -149,9 +154,10 @@ def _refused(code: int, packed: int, connection: Any) -> SSLError:
     return error
 
 
-def _describe(kind: type[SSLError], number: int, packed: int, text: str) -> Any:
+def _describe(kind: type[_E], number: int, packed: int, text: str) -> _E:
     """An exception of `kind` with `errno`, `library` and `reason` as `ssl` fills them."""
-    library = reason = None
+    library: Any = None
+    reason: Any = None
     if packed:
         # The table is large and few programs ever need it
         from ._reasons import names
@@ -162,6 +168,6 @@ def _describe(kind: type[SSLError], number: int, packed: int, text: str) -> Any:
         elif library:
             text = f"[{library}] {text}"
     error = kind(int(number), text)
-    error.reason = reason  # type: ignore[attr-defined]  # typeshed knows them on instances only
-    error.library = library  # type: ignore[attr-defined]
+    error.reason = reason
+    error.library = library
     return error

@@ -10,13 +10,12 @@ from typing import Any
 
 from ._arguments import RECORD, readable
 from ._facts import Facts
-from ._queue import want
+from ._queue import eof, want
 from ._wait import Waiter, set_blocking
 from .connection import WANT_WRITE, Connection
-from .constants import SSLErrorNumber
-from .errors import SSLEOFError, SSLError, SSLWantWriteError
+from .errors import SSLWantWriteError
 
-_timeout_class: Any = _socket.timeout  # noqa: UP041  # TimeoutError only since Python 3.10
+_timeout_class: Any = _socket.timeout  # TimeoutError since Python 3.10
 
 
 class Transport(Facts, _socket.socket):
@@ -93,20 +92,16 @@ class Transport(Facts, _socket.socket):
             left = None if deadline is None else deadline - monotonic()
             waiter = self._waiter
             if waiter is None or self._sslobj is not connection:
-                raise self._gone()
+                raise eof()  # another thread has closed it or shut it down
             if (left is not None and left <= 0) or not waiter.wait(result == WANT_WRITE, left):
                 if not verb:
                     verb = "write" if result == WANT_WRITE else "read"
                 raise _timeout_class(f"The {verb} operation timed out")
             if self._sslobj is not connection:
-                raise self._gone()
+                raise eof()  # another thread has closed it or shut it down
             result = operation(*arguments)
             if result.__class__ is not int or result >= 0:
                 return result
-
-    def _gone(self) -> SSLError:
-        """Another thread has closed or shut down the socket."""
-        return SSLEOFError(SSLErrorNumber.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
 
     def _write_now(self, connection: Connection, data: Any) -> int:
         """Write record by record, so that what has gone can be told when the socket is full."""

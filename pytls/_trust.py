@@ -128,7 +128,7 @@ def cert_store_stats(ctx: Any) -> dict[str, int]:
 
 def get_ca_certs(ctx: Any, binary_form: bool) -> list[Any]:
     """`ssl.SSLContext.get_ca_certs` of the `SSL_CTX*`."""
-    found = []
+    found: list[bytes] = []
     for address in _objects(ctx):
         if libcrypto.X509_OBJECT_get_type(address) != _X509_LU_X509:
             continue

@@ -27,14 +27,21 @@ class MemoryBIO:
 
     __slots__ = ("__weakref__", "_handle", "_lock", "_ptr", "_shared", "_write_eof")
 
+    _handle: BIO
+    _lock: Any
+    _ptr: Any
+    _shared: bool
+    _write_eof: bool
+
     def __new__(cls) -> MemoryBIO:
+        """Empty."""
         self = super().__new__(cls)
         self._handle = BIO(C.BIO_new(C.BIO_s_mem()))
         self._ptr = self._handle.ptr
         C.BIO_set_mem_eof_return(self._ptr, -1)
         self._write_eof = False
         # A connection reads and writes it with the interpreter's lock released
-        self._lock: Any = new_lock()
+        self._lock = new_lock()
         self._shared = False
         return self
 

@@ -52,7 +52,13 @@ class SSLContext(Verification, Algorithms):
     sslsocket_class: Any = None
     sslobject_class: Any = None
 
-    def __new__(cls, protocol: Any = None, *args: Any, **kwargs: Any) -> SSLContext:
+    _hooks: Hooks
+    _protocol: int
+    _post_handshake_auth: bool
+    _keylog_filename: Any
+
+    def __new__(cls, protocol: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """See the class."""
         if protocol is None:
             deprecated("ssl.SSLContext() without protocol argument is")
             protocol = _SSLMethod.PROTOCOL_TLS
@@ -69,7 +75,7 @@ class SSLContext(Verification, Algorithms):
         self._hooks = Hooks(weakref.ref(self))
         self._check_hostname = False
         self._post_handshake_auth = False
-        self._keylog_filename: Any = None
+        self._keylog_filename = None
         self._prepare()
         return self
 

@@ -29,6 +29,8 @@ class SSLObject(Facts):
             "Instances are returned by SSLContext.wrap_bio()."
         )
 
+    _sslobj: Connection
+
     @classmethod
     def _create(
         cls,
@@ -56,7 +58,7 @@ class SSLObject(Facts):
         )
         connection.attach_bios(incoming, outgoing)
         connection.owner = weakref.ref(self)
-        self._sslobj: Connection = connection
+        self._sslobj = connection
         if session is not None:
             self.session = session
         return self

@@ -61,7 +61,7 @@ def RAND_add(string: str | bytes | bytearray | memoryview, entropy: float, /) ->
     Source: `ssl.RAND_add`; RAND_add(3); RFC 4086.
     """
     data = string.encode() if isinstance(string, str) else as_bytes(string)
-    if not isinstance(entropy, (int, float)) and not hasattr(entropy, "__float__"):
+    if isinstance(entropy, (str, bytes, bytearray)):  # which float() would parse
         raise TypeError(f"must be real number, not {type(entropy).__name__}")
     amount = float(entropy)
     for start in range(0, max(len(data), 1), INT_MAX):

@@ -26,7 +26,11 @@ class SSLSession:
 
     __slots__ = ("__weakref__", "_context", "_handle")
 
+    _context: Any
+    _handle: SESSION
+
     def __new__(cls, *_: object) -> SSLSession:
+        """Refused: connections make them."""
         raise TypeError("cannot create 'ssl.SSLSession' instances")
 
     @classmethod

@@ -33,7 +33,10 @@ class SSLSocket(Transport):
             "Instances are returned by SSLContext.wrap_socket()."
         )
 
-    _session: SSLSession | None = None
+    server_side: bool
+    server_hostname: str | None
+    do_handshake_on_connect: bool
+    suppress_ragged_eofs: bool
 
     @classmethod
     def _create(
@@ -114,10 +117,10 @@ class SSLSocket(Transport):
             super().settimeout(timeout)
         if early:
             self.close()
-            error = SSLError("Closed before TLS handshake with data in recv buffer.")
-            error.reason = "Closed before TLS handshake with data in recv buffer."
-            error.library = None  # type: ignore[assignment]  # as `ssl` has it
-            raise error
+            refusal = SSLError("Closed before TLS handshake with data in recv buffer.")
+            refusal.reason = str(refusal.args[0])
+            refusal.library = None  # type: ignore[assignment]  # as `ssl` has it
+            raise refusal
         return False
 
     def _engine(self) -> Connection:

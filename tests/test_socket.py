@@ -155,6 +155,17 @@ def test_nothing_is_sent_for_no_bytes(ends: Ends, method: str, result: int | Non
     assert ends.peer.recv(100) == b"after"
 
 
+@pytest.mark.parametrize("method", ["send", "write"])
+def test_a_blocking_send_takes_everything(ends: Ends, method: str) -> None:
+    """On a socket that waits, send() and write() are as good as sendall()."""
+    sent = os.urandom(1 << 20)
+    receiving = Background(receive_exactly, ends.peer, len(sent))
+
+    assert getattr(ends.subject, method)(sent) == len(sent)
+
+    assert receiving.result() == sent
+
+
 def test_sendall_sends_megabytes(ends: Ends) -> None:
     """A buffer far beyond what the kernel takes at once arrives whole."""
     sent = os.urandom(5 << 20)

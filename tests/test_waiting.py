@@ -65,6 +65,25 @@ def test_a_call_ends_after_its_timeout(ends: Ends, call: Callable[[Any], Any]) -
         call(ends.subject)
 
 
+@pytest.mark.parametrize("data", [bytearray, memoryview], ids=["bytearray", "memoryview"])
+def test_a_timeout_of_sendall_is_for_all_of_it(ends: Ends, data: Callable[[bytes], Any]) -> None:
+    """A peer that receives, but too slowly, does not renew the timeout."""
+    stop = threading.Event()
+
+    def sip() -> None:
+        while not stop.wait(SHORT / 10):
+            receive_exactly(ends.peer, 300_000)
+
+    ends.subject.settimeout(2 * SHORT)
+    sipping = Background(sip)
+    with takes_about(2 * SHORT), pytest.raises(socket.timeout):
+        ends.subject.sendall(data(bytes(64 << 20)))
+    stop.set()
+    ends.subject.close()
+    with contextlib.suppress(OSError):
+        sipping.result()
+
+
 def test_data_arrives_after_a_timeout(ends: Ends) -> None:
     """A receive that timed out may be repeated."""
     ends.subject.settimeout(SHORT / 4)
