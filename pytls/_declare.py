@@ -48,7 +48,7 @@ def dotted(version: Release) -> str:
 class CFunction(Protocol):
     """What a row becomes: it can be called, and is false where the library lacks it."""
 
-    def __call__(self, *arguments: Any) -> Any: ...  # noqa: D102  # the C function's own page
+    def __call__(self, *arguments: Any) -> Any: ...  # the C function's own page
 
     def __bool__(self) -> bool: ...
 

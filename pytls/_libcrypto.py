@@ -85,7 +85,7 @@ ASN1_OCTET_STRING_free       = gil  (None,    ptr)
 ASN1_STRING_get0_data        = gil  (ptr,     ptr, was="ASN1_STRING_data")
 ASN1_STRING_length           = gil  (c_int,   ptr)
 ASN1_STRING_type_new         = gil  (ptr,     c_int)
-ASN1_STRING_set              = gil  (c_int,   ptr, cstr, c_int)
+ASN1_STRING_set              = gil  (c_int,   ptr, ptr, c_int)
 ASN1_STRING_free             = gil  (None,    ptr)
 ASN1_TIME_print              = gil  (c_int,   BIO, ptr)
 

@@ -44,7 +44,7 @@ servername_cb = CFUNCTYPE(c_int, SSL, POINTER(c_int), ptr)
 SSL_new                      = gil  (SSL,     SSL_CTX)
 SSL_free                     = nogil(None,    SSL)
 SSL_set_fd                   = gil  (c_int,   SSL, c_int)
-SSL_set_bio                  = gil  (None,    SSL, BIO, BIO)              # takes a reference of each
+SSL_set_bio                  = gil  (None,    SSL, BIO, BIO)              # takes both references
 SSL_set_connect_state        = gil  (None,    SSL)
 SSL_set_accept_state         = gil  (None,    SSL)
 SSL_do_handshake             = nogil(c_int,   SSL, hot=True, errno=True)
@@ -220,22 +220,22 @@ SESSION_COUNTERS = {
 
 if not SSL_CTX_get_options:  # 1.0.2: macros
 
-    def SSL_CTX_get_options(ctx: Any) -> Any:
+    def SSL_CTX_get_options(ctx: Any) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_CTX_ctrl(ctx, _SSL_CTRL_OPTIONS, 0, None) & 0xFFFFFFFF
 
-    def SSL_CTX_set_options(ctx: Any, options: int) -> Any:
+    def SSL_CTX_set_options(ctx: Any, options: int) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_CTX_ctrl(ctx, _SSL_CTRL_OPTIONS, c_long(options).value, None)
 
-    def SSL_CTX_clear_options(ctx: Any, options: int) -> Any:
+    def SSL_CTX_clear_options(ctx: Any, options: int) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_CTX_ctrl(ctx, _SSL_CTRL_CLEAR_OPTIONS, c_long(options).value, None)
 
 
 if not SSL_is_init_finished:  # 1.0.2: macros
 
-    def SSL_is_init_finished(ssl: Any) -> Any:
+    def SSL_is_init_finished(ssl: Any) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_state(ssl) == _SSL_ST_OK
 
-    def SSL_session_reused(ssl: Any) -> Any:
+    def SSL_session_reused(ssl: Any) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_ctrl(ssl, _SSL_CTRL_GET_SESSION_REUSED, 0, None)
 
 

@@ -121,10 +121,8 @@ def set_bound(ctx: Any, bound: str, version: int) -> bool:
     if version in (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.MAXIMUM_SUPPORTED):
         there = [number for number, available in _AVAILABLE.items() if available]
         lowest = version == TLSVersion.MINIMUM_SUPPORTED
-        if lowest == (bound == "minimum"):
-            number = 0  # no bound
-        else:
-            number = int(there[0] if lowest else there[-1])
+        unbound = lowest == (bound == "minimum")
+        number = 0 if unbound else int(there[0] if lowest else there[-1])
     else:
         number = int(version)
     if not features.HAS_VERSION_BOUNDS:

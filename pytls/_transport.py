@@ -19,8 +19,9 @@ _timeout_class: Any = _socket.timeout  # TimeoutError since Python 3.10
 
 
 class Transport(Facts, _socket.socket):
-    """While an engine is attached, the descriptor does not block, whatever Python's timeout is:
-    no lock is ever held by a thread that waits.
+    """A socket whose waits stand outside of every lock.
+
+    While an engine is attached, the descriptor does not block, whatever Python's timeout is.
     """
 
     # What a half-built socket has

@@ -96,7 +96,7 @@ def _add_certificates(ctx: Any, cadata: Any) -> None:
 
 
 def _objects(ctx: Any) -> Iterator[Any]:
-    """The addresses of the store's objects, valid until the next step. X509_STORE_get1_objects(3)"""
+    """The store's objects, whose addresses hold until the next step. X509_STORE_get1_objects(3)"""
     store = libssl.SSL_CTX_get_cert_store(ctx)
     if not STORE_OBJECTS_ARE_COPIES:
         yield from stack(libcrypto.X509_STORE_get0_objects(store))
@@ -135,4 +135,4 @@ def get_ca_certs(ctx: Any, binary_form: bool) -> list[Any]:
         certificate = libcrypto.X509_OBJECT_get0_X509(address)
         if libcrypto.X509_check_ca(certificate):
             found.append(der(certificate))
-    return found if binary_form else [decode(encoded) for encoded in found]
+    return [encoded if binary_form else decode(encoded) for encoded in found]

@@ -73,8 +73,9 @@ class Verification:
 
     @property
     def check_hostname(self) -> bool:
-        """Whether the peer's certificate must bear `server_hostname`; needs CERT_REQUIRED or
-        CERT_OPTIONAL, and setting it turns CERT_NONE into CERT_REQUIRED.
+        """Whether the peer's certificate must bear `server_hostname`.
+
+        That takes CERT_REQUIRED or CERT_OPTIONAL: setting it turns CERT_NONE into CERT_REQUIRED.
 
         Source: `ssl.SSLContext.check_hostname`; X509_VERIFY_PARAM_set1_host(3).
         """
@@ -155,7 +156,7 @@ class Verification:
         from ._windows import enum_certificates
 
         for cert, encoding, trust in enum_certificates(storename):
-            if encoding == "x509_asn" and (trust is True or purpose.oid in trust):
+            if encoding == "x509_asn" and (isinstance(trust, bool) or purpose.oid in trust):
                 try:
                     self.load_verify_locations(cadata=cert)
                 except SSLError as error:

@@ -16,7 +16,7 @@ _CERT_FIND_PROP_ONLY_ENHKEY_USAGE_FLAG = 0x4
 _LOCATIONS = [number << 16 for number in (2, 9, 8, 1, 7)]
 _ENCODINGS = {0x1: "x509_asn", 0x10000: "pkcs_7_asn"}
 
-Trust = Union[bool, FrozenSet[str]]
+Trust = Union[bool, FrozenSet[str]]  # True: for every purpose
 
 
 class _Context(Structure):

@@ -324,7 +324,7 @@ class Connection(Agreed):
         if packed and libssl.SSL_is_init_finished(self.ptr):
             # Somebody else's entry made SSL_get_error lie: after a fatal error of this
             # connection's own it would be back in the state before the handshake
-            again = SSL_get_error(self.ptr, ret)
+            again: int = SSL_get_error(self.ptr, ret)
             if again in _WANTS:
                 return -again
         if not self.on_socket or c_errno in (EAGAIN, EWOULDBLOCK):

@@ -386,8 +386,10 @@ class SSLContext(Verification, Algorithms):
 
     @property
     def _msg_callback(self) -> Callable[..., Any] | None:
-        """Called with each TLS message: ``(socket, "read" or "write", version, content type,
-        message type, data)``. SSL_CTX_set_msg_callback(3)
+        """Called with each TLS message.
+
+        Its arguments: the socket, ``"read"`` or ``"write"``, the version, the content type, the
+        message type and the bytes. SSL_CTX_set_msg_callback(3)
         """
         return self._hooks.message
 

@@ -104,8 +104,9 @@ def _create_unverified_context(
     capath: Any = None,
     cadata: Any = None,
 ) -> SSLContext:
-    """A context that believes everybody unless told otherwise: what the standard library's
-    modules took before there were better defaults.
+    """A context that believes everybody unless told otherwise.
+
+    The standard library's modules took it before there were better defaults.
 
     Source: `ssl._create_unverified_context`.
     """
@@ -120,7 +121,7 @@ def _create_unverified_context(
     context = SSLContext(by_purpose if protocol is None else protocol)
     context.check_hostname = check_hostname
     if cert_reqs is not None:
-        context.verify_mode = cert_reqs  # type: ignore[assignment]  # the setter takes an int
+        context.verify_mode = cert_reqs
     if check_hostname:
         context.check_hostname = True
     if keyfile and not certfile:

@@ -14,10 +14,10 @@ from .session import SSLSession
 
 
 class SSLObject(Facts):
-    """One side of a TLS connection; the program carries the bytes between its two BIOs and the
-    peer.
+    """One side of a TLS connection, through two BIOs.
 
-    What cannot go on without more bytes raises SSLWantReadError.
+    The program carries the bytes between them and the peer. What cannot go on without more bytes
+    raises SSLWantReadError.
 
     Source: `ssl.SSLObject`.
     """
@@ -83,7 +83,7 @@ class SSLObject(Facts):
 
         Source: `ssl.SSLObject.read`; SSL_read(3).
         """
-        return self._read(self._sslobj, len, buffer)
+        return self._read(self._sslobj, len, buffer)  # type: ignore[no-any-return]  # as `buffer` says
 
     def write(self, data: Any) -> int:
         """Encrypt `data`, bytes-like, into the outgoing BIO.
@@ -95,7 +95,8 @@ class SSLObject(Facts):
         """
         source, size = readable(data)
         connection = self._sslobj
-        return self._drive(connection, connection.write, source, min(size, INT_MAX))
+        count: int = self._drive(connection, connection.write, source, min(size, INT_MAX))
+        return count
 
     def do_handshake(self) -> None:
         """Go on with the handshake.

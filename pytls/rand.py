@@ -52,7 +52,7 @@ def RAND_pseudo_bytes(n: int, /) -> tuple[bytes, bool]:
     return RAND_bytes(n), True
 
 
-def RAND_add(string: str | bytes | bytearray | memoryview, entropy: float, /) -> None:
+def RAND_add(string: str | bytes | bytearray | memoryview, entropy: Any, /) -> None:
     """Mix `string` into the generator.
 
     :param string: bytes-like, or a str, which counts as UTF-8.

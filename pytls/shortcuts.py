@@ -42,7 +42,7 @@ def wrap_socket(
     if keyfile and not certfile:
         raise ValueError("certfile must be specified")
     context = SSLContext._make(ssl_version)
-    context.verify_mode = cert_reqs  # type: ignore[assignment]  # the setter takes an int
+    context.verify_mode = cert_reqs
     if ca_certs:
         context.load_verify_locations(ca_certs)
     if certfile:
@@ -78,7 +78,7 @@ def get_server_certificate(
         cert_reqs=CERT_NONE if ca_certs is None else CERT_REQUIRED,
         cafile=ca_certs,
     )
-    with _socket.create_connection(addr, timeout=timeout) as sock:
-        with context.wrap_socket(sock, server_hostname=host) as connection:
-            certificate = connection.getpeercert(True)
+    sock = _socket.create_connection(addr, timeout=timeout)
+    with sock, context.wrap_socket(sock, server_hostname=host) as connection:
+        certificate = connection.getpeercert(True)
     return DER_cert_to_PEM_cert(certificate)

@@ -238,7 +238,7 @@ class SSLSocket(Transport):
 
         :param flags: must be 0.
         :raises SSLWantWriteError: non-blocking, and the socket takes no more.
-        :raises socket.timeout: `gettimeout()` seconds have passed; how much was sent cannot be told.
+        :raises socket.timeout: `gettimeout()` seconds have passed; nobody knows how much was sent.
 
         Source: `ssl.SSLSocket.sendall`; SSL_write(3).
         """
@@ -289,7 +289,7 @@ class SSLSocket(Transport):
         """Refused: two sockets cannot share one TLS connection. Source: `ssl.SSLSocket.dup`."""
         raise NotImplementedError(f"Can't dup() {self.__class__.__name__} instances")
 
-    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:
         """Refused under TLS. Source: `ssl.SSLSocket.sendto`."""
         self._refuse("sendto")
         if addr is None:
