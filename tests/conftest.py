@@ -6,6 +6,7 @@ import ssl
 from typing import Iterator
 
 import pytest
+import trustme
 
 pytest.register_assert_rewrite("outcomes", "peers")  # before anybody imports them
 
@@ -18,7 +19,7 @@ from peers import (  # noqa: E402
     connected,
     server_context,
 )
-from pki import Pki  # noqa: E402
+from pki import HOSTNAME, Credentials, Pki  # noqa: E402
 
 import pytls  # noqa: E402
 
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     """One authority and its certificates for the whole run."""
     return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="session")
+def rsa(pki: Pki) -> Credentials:
+    """A server's certificate with an RSA key; all others are ECDSA."""
+    return pki.issue("rsa", HOSTNAME, key_type=trustme.KeyType.RSA)
 
 
 @pytest.fixture(params=["TLSv1.2", "TLSv1.3"])

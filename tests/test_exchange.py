@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from peers import (
     RECORD,
     Background,
@@ -418,9 +417,3 @@ def test_a_server_may_have_a_key_of_either_kind(
 
     with connected(contexts) as pair:
         assert pair.client.getpeercert(True) == credentials.der
-
-
-@pytest.fixture(scope="module")
-def rsa(pki: Pki) -> Credentials:
-    """A server certificate with an RSA key."""
-    return pki.issue("rsa", HOSTNAME, key_type=trustme.KeyType.RSA)
