@@ -100,11 +100,15 @@ def new_context(protocol: Any) -> SSL_CTX:
 def get_bound(ctx: Any, bound: str) -> int:
     """The ``"minimum"`` or ``"maximum"`` version; negative where there is none.
 
+    :param ctx: None for one version's protocol, which counts as unbounded.
+
     SSL_CTX_get_min_proto_version(3)
     """
     if bound == "minimum":
-        return libssl.SSL_CTX_get_min_proto_version(ctx) or TLSVersion.MINIMUM_SUPPORTED
-    return libssl.SSL_CTX_get_max_proto_version(ctx) or TLSVersion.MAXIMUM_SUPPORTED
+        found = libssl.SSL_CTX_get_min_proto_version(ctx) if ctx else 0
+        return found or TLSVersion.MINIMUM_SUPPORTED
+    found = libssl.SSL_CTX_get_max_proto_version(ctx) if ctx else 0
+    return found or TLSVersion.MAXIMUM_SUPPORTED
 
 
 def set_bound(ctx: Any, bound: str, version: int) -> bool:

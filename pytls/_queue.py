@@ -104,7 +104,8 @@ def from_ssl(code: int, ret: int, packed: int, c_errno: int, connection: Any = N
     :param connection: has `ptr`, the `SSL*`, and `server_hostname`, for a certificate's refusal.
     """
     library, reason = split(packed)
-    if code == SSLErrorNumber.SSL_ERROR_SYSCALL:
+    # After its end or a fatal error, a connection has nothing to add: 4.0 says SSL, others SYSCALL
+    if code in (SSLErrorNumber.SSL_ERROR_SYSCALL, SSLErrorNumber.SSL_ERROR_SSL):
         if not packed:
             if ret == -1 and c_errno:
                 return OSError(c_errno, os.strerror(c_errno))

@@ -203,7 +203,7 @@ class SSLContext(Verification, Algorithms):
 
         Source: `ssl.SSLContext.minimum_version`; SSL_CTX_set_min_proto_version(3).
         """
-        return TLSVersion(get_bound(self._handle.ptr, "minimum"))
+        return self._get_bound("minimum")
 
     @minimum_version.setter
     def minimum_version(self, value: int) -> None:
@@ -217,11 +217,15 @@ class SSLContext(Verification, Algorithms):
 
         Source: `ssl.SSLContext.maximum_version`; SSL_CTX_set_max_proto_version(3).
         """
-        return TLSVersion(get_bound(self._handle.ptr, "maximum"))
+        return self._get_bound("maximum")
 
     @maximum_version.setter
     def maximum_version(self, value: int) -> None:
         self._set_bound("maximum", value)
+
+    def _get_bound(self, bound: str) -> TLSVersion:
+        ctx = self._handle.ptr if self._protocol in GENERAL else None
+        return TLSVersion(get_bound(ctx, bound))
 
     def _set_bound(self, bound: str, value: int) -> None:
         value = c_int(value)
