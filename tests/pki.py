@@ -29,8 +29,9 @@ class Credentials(NamedTuple):
     def der(self) -> bytes:
         """The owner's own certificate."""
         pem = Path(self.chain).read_text()
-        end = "-----END CERTIFICATE-----\n"
-        return ssl.PEM_cert_to_DER_cert(pem[: pem.index(end) + len(end)])
+        begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+        first = pem[pem.index(begin) : pem.index(end)]
+        return ssl.PEM_cert_to_DER_cert(first + end)
 
 
 class Pki:
