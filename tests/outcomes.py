@@ -74,4 +74,6 @@ def comparable(what: Value | Raised) -> Value | Raised:
     """Without what another OpenSSL may word or number otherwise, where there are two."""
     if SAME_LIBRARY or isinstance(what, Value):
         return what
-    return what._replace(errno=None, reason=None, verify_message=None, text=None)
+    # Before 3.0 an unexpected end had no reason, and so no library
+    library = None if what.error is ssl.SSLEOFError else what.library
+    return what._replace(library=library, errno=None, reason=None, verify_message=None, text=None)

@@ -38,11 +38,19 @@ METHODS = ["session_stats", "cert_store_stats", "get_ca_certs"]
 # A new context
 
 
+def attribute(context: Any, name: str) -> Any:
+    """An attribute, without what OpenSSL before 3.0 sets by itself where there are two."""
+    value = getattr(context, name)
+    if name == "options" and not SAME_LIBRARY:
+        return int(value) & ~pytls.OP_LEGACY_SERVER_CONNECT
+    return value
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS + FIXED)
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_a_new_context_has_what_that_of_ssl_has(protocol: str, name: str) -> None:
     """Every attribute of every protocol, as `ssl` of today has it."""
-    same(lambda m: getattr(m.SSLContext(getattr(m, protocol)), name), since=(3, 10))
+    same(lambda m: attribute(m.SSLContext(getattr(m, protocol)), name), since=(3, 10))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS + FIXED)
@@ -69,7 +77,7 @@ def test_a_new_context_allows_the_same_ciphers(protocol: str) -> None:
 def test_a_default_context_has_what_that_of_ssl_has(purpose: str, name: str) -> None:
     """create_default_context() is as strict as in Python 3.13."""
     same(
-        lambda m: getattr(m.create_default_context(getattr(m.Purpose, purpose)), name),
+        lambda m: attribute(m.create_default_context(getattr(m.Purpose, purpose)), name),
         since=(3, 13),
     )
 
