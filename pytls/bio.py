@@ -47,13 +47,13 @@ class MemoryBIO:
 
     @property
     def pending(self) -> int:
-        """How many bytes are in the buffer."""
+        """How many bytes are in the buffer. Source: `ssl.MemoryBIO.pending`."""
         with self._lock:
             return int(BIO_ctrl_pending(self._ptr))
 
     @property
     def eof(self) -> bool:
-        """Whether the buffer is empty and `write_eof` was called."""
+        """Whether the buffer is empty and `write_eof` was called. Source: `ssl.MemoryBIO.eof`."""
         return self._write_eof and not self.pending
 
     def read(self, size: int = -1, /) -> bytes:
