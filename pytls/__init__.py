@@ -9,6 +9,15 @@ The way in: `context` has the settings, `socket` and `object` the two kinds of c
 
 from __future__ import annotations
 
+try:
+    from . import _libssl
+except ImportError as error:
+    # `python -m pytls` comes by here before its `__main__`: the doctor is there to tell why
+    from ._interpreter import tell_if_command
+
+    tell_if_command(error)
+    raise
+
 from ._algorithms import (
     get_sigalgs,
 )

@@ -27,7 +27,7 @@ ptr = c_void_p
 cstr = c_char_p
 BIO = BIO_METHOD = EVP_PKEY = DH = ptr
 X509 = X509_CRL = X509_STORE = X509_OBJECT = X509_VERIFY_PARAM = X509_NAME = STACK = ptr
-ASN1_OBJECT = ptr
+ASN1_OBJECT = EVP_PKEY_CTX = EVP_MD = X509_EXTENSION = ptr
 
 pem_password_cb = CFUNCTYPE(c_int, ptr, c_int, c_int, ptr)
 
@@ -88,6 +88,22 @@ ASN1_STRING_type_new         = gil  (ptr,     c_int)
 ASN1_STRING_set              = gil  (c_int,   ptr, ptr, c_int)
 ASN1_STRING_free             = gil  (None,    ptr)
 ASN1_TIME_print              = gil  (c_int,   BIO, ptr)
+ASN1_TIME_free               = gil  (None,    ptr)
+ASN1_INTEGER_set             = gil  (c_int,   ptr, c_long)
+
+# --- keys
+EVP_PKEY_free                = gil  (None,    EVP_PKEY)
+EVP_PKEY_get_base_id         = gil  (c_int,   EVP_PKEY, was="EVP_PKEY_base_id")
+EVP_PKEY_get0_type_name      = gil  (cstr,    EVP_PKEY, since=(3, 0, 0))
+EVP_PKEY_get_group_name      = gil  (c_int,   EVP_PKEY, ptr, c_size_t, POINTER(c_size_t),
+                                     since=(3, 0, 0))
+EVP_PKEY_get_bits            = gil  (c_int,   EVP_PKEY, was="EVP_PKEY_bits")
+EVP_PKEY_CTX_new_id          = nogil(EVP_PKEY_CTX, c_int, ptr)
+EVP_PKEY_CTX_free            = gil  (None,    EVP_PKEY_CTX)
+EVP_PKEY_CTX_ctrl_str        = nogil(c_int,   EVP_PKEY_CTX, cstr, cstr)
+EVP_PKEY_keygen_init         = nogil(c_int,   EVP_PKEY_CTX)
+EVP_PKEY_keygen              = nogil(c_int,   EVP_PKEY_CTX, POINTER(EVP_PKEY))
+EVP_sha256                   = gil  (EVP_MD)
 
 # --- certificates
 d2i_X509                     = nogil(X509,    POINTER(X509), POINTER(ptr), c_long)
@@ -103,9 +119,29 @@ X509_get_default_cert_dir    = gil  (cstr)
 X509_get_default_cert_file_env = gil(cstr)
 X509_get_default_cert_dir_env = gil (cstr)
 X509_get_subject_name        = gil  (X509_NAME, X509)
+X509_get_issuer_name         = gil  (X509_NAME, X509)
 X509_subject_name_hash       = nogil(c_ulong, X509)                       # fetches SHA-1
 X509_NAME_print_ex           = gil  (c_int,   BIO, X509_NAME, c_int, c_ulong)
 X509_verify_cert_error_string = gil (cstr,    c_long)
+X509_get_pubkey              = nogil(EVP_PKEY, X509)                      # a new reference
+
+# --- making one
+X509_new                     = gil  (X509)
+X509_set_version             = gil  (c_int,   X509, c_long)
+X509_get_serialNumber        = gil  (ptr,     X509)                       # borrowed
+X509_gmtime_adj              = gil  (ptr,     ptr, c_long)
+X509_set1_notBefore          = gil  (c_int,   X509, ptr, was="X509_set_notBefore")
+X509_set1_notAfter           = gil  (c_int,   X509, ptr, was="X509_set_notAfter")
+X509_NAME_new                = gil  (X509_NAME)
+X509_NAME_free               = gil  (None,    X509_NAME)
+X509_NAME_add_entry_by_txt   = gil  (c_int,   X509_NAME, cstr, c_int, cstr, c_int, c_int, c_int)
+X509_set_subject_name        = gil  (c_int,   X509, X509_NAME)            # copies
+X509_set_issuer_name         = gil  (c_int,   X509, X509_NAME)            # copies
+X509_set_pubkey              = gil  (c_int,   X509, EVP_PKEY)
+X509V3_EXT_nconf_nid         = gil  (X509_EXTENSION, ptr, ptr, c_int, cstr)
+X509_EXTENSION_free          = gil  (None,    X509_EXTENSION)
+X509_add_ext                 = gil  (c_int,   X509, X509_EXTENSION, c_int)  # copies
+X509_sign                    = nogil(c_int,   X509, EVP_PKEY, EVP_MD)
 
 # --- what a certificate's extensions hold
 d2i_GENERAL_NAME             = gil  (ptr,     ptr, POINTER(cstr), c_long)
@@ -142,7 +178,6 @@ X509_VERIFY_PARAM_set1_ip    = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
 # --- Diffie-Hellman parameters
 PEM_read_bio_DHparams        = nogil(DH,      BIO, ptr, ptr, ptr)
 DH_free                      = gil  (None,    DH)
-EVP_PKEY_free                = gil  (None,    EVP_PKEY)
 
 # --- stacks
 OPENSSL_sk_num               = gil  (c_int,   STACK, was="sk_num")

@@ -22,7 +22,7 @@ from ctypes import (
 from typing import Any
 
 from ._declare import FOUND, bind, gil, nogil
-from ._libcrypto import BIO, STACK, X509, X509_STORE, X509_VERIFY_PARAM, ptr
+from ._libcrypto import BIO, EVP_PKEY, STACK, X509, X509_STORE, X509_VERIFY_PARAM, ptr
 from ._loader import PAIR
 
 cstr = c_char_p
@@ -157,6 +157,8 @@ SSL_CTX_set_default_verify_paths = nogil(c_int, SSL_CTX)
 SSL_CTX_load_verify_locations = nogil(c_int,  SSL_CTX, cstr, cstr, errno=True)
 SSL_CTX_use_certificate_chain_file = nogil(c_int, SSL_CTX, cstr, errno=True)
 SSL_CTX_use_PrivateKey_file  = nogil(c_int,   SSL_CTX, cstr, c_int, errno=True)
+SSL_CTX_use_certificate      = nogil(c_int,   SSL_CTX, X509)              # takes a reference
+SSL_CTX_use_PrivateKey       = nogil(c_int,   SSL_CTX, EVP_PKEY)          # takes a reference
 SSL_CTX_check_private_key    = nogil(c_int,   SSL_CTX)
 SSL_CTX_set_default_passwd_cb = gil (None,    SSL_CTX, ptr)
 SSL_CTX_set_default_passwd_cb_userdata = gil(None, SSL_CTX, ptr)
