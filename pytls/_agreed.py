@@ -15,6 +15,8 @@ from .x509 import Certificate, decode, der
 
 Cipher = Tuple[str, str, int]
 
+_CIPHER_NAMES_MOST = 8192
+
 _FINISHED_MOST = 128
 """More than any Finished message's bytes. RFC 5246 §7.4.9"""
 
@@ -87,6 +89,8 @@ class Agreed:
 
     def shared_ciphers(self) -> list[Cipher] | None:
         """`ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3)"""
+        if not libssl.SSL_get_client_ciphers:
+            return self._shared_ciphers_by_name()
         with self._lock:
             theirs = libssl.SSL_get_client_ciphers(self.ptr)
             ours = libssl.SSL_get_ciphers(self.ptr)
@@ -94,6 +98,19 @@ class Agreed:
                 return None
             known = set(stack(theirs))
             return [describe_cipher(cipher) for cipher in stack(ours) if cipher in known]
+
+    def _shared_ciphers_by_name(self) -> list[Cipher] | None:
+        """In 1.0.2: SSL_get_shared_ciphers(3) gives a server the client's list."""
+        room = create_string_buffer(_CIPHER_NAMES_MOST)
+        with self._lock:
+            names: bytes | None = None
+            if self.server_side:
+                names = libssl.SSL_get_shared_ciphers(self.ptr, room, len(room))
+            ours = libssl.SSL_get_ciphers(self.ptr)
+            if not names or not ours:
+                return None
+            known = set(names.decode("ascii").split(":"))
+            return [cipher for cipher in map(describe_cipher, stack(ours)) if cipher[0] in known]
 
     def compression(self) -> str | None:
         """`ssl.SSLSocket.compression`; SSL_get_current_compression(3)"""

@@ -13,6 +13,7 @@ What a row may add:
 - ``was``: the symbol's older name, taken where the new one is missing.
 - ``optional``: a build may leave it out.
 - ``errno``: C's errno after the call is read with `ctypes.get_errno`.
+- ``alone``: it touches nothing that threads share, so even 1.0.2 needs no lock for it.
 - ``hot``: no ``argtypes``, half of a call's price. Only the engine and `MemoryBIO` call these,
   with `c_void_p` handles, buffers and range-checked ints.
 
@@ -40,6 +41,11 @@ def release(number: int) -> Release:
 FOUND = release(PAIR.version)
 
 
+# 1.0.2 is thread-safe only with locking callbacks, and one in Python deadlocks when the garbage
+# collector enters it again. No call waits for a peer, so the interpreter's lock can be its lock.
+_ONE_AT_A_TIME = FOUND < (1, 1, 0)
+
+
 def dotted(version: Release) -> str:
     """`version` as people write it."""
     return ".".join(map(str, version))
@@ -57,6 +63,7 @@ class _Row:
     """One declaration, before it is bound."""
 
     __slots__ = (
+        "alone",
         "arguments",
         "errno",
         "hot",
@@ -79,6 +86,7 @@ class _Row:
         optional: bool = False,
         errno: bool = False,
         hot: bool = False,
+        alone: bool = False,
     ) -> None:
         self.keeps_gil = keeps_gil
         self.result = result
@@ -89,9 +97,10 @@ class _Row:
         self.optional = optional
         self.errno = errno
         self.hot = hot
+        self.alone = alone
 
-    def in_range(self) -> bool:
-        return self.since <= FOUND and (self.until is None or self.until > FOUND)
+    def in_range(self, release: Release = FOUND) -> bool:
+        return self.since <= release and (self.until is None or self.until > release)
 
 
 def gil(result: Any, *arguments: Any, **extra: Any) -> CFunction:
@@ -147,7 +156,8 @@ def bind(table: dict[str, Any], handle: int) -> None:
             continue
         function: Any = None
         if row.in_range():
-            door = doors[row.keeps_gil, row.errno]
+            keeps_gil = row.keeps_gil or (_ONE_AT_A_TIME and not row.alone)
+            door = doors[keeps_gil, row.errno]
             for symbol in (name, row.was) if row.was else (name,):
                 try:
                     function = door[symbol]

@@ -5,9 +5,7 @@ Rows of the tables tell which functions there are; here stands what follows from
 
 from __future__ import annotations
 
-import threading
 from ctypes import c_long, sizeof
-from typing import Any, Callable
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -74,16 +72,6 @@ HAS_EOF_REASON = FOUND >= (3, 0, 0)
 OP_NO_SSLv2 = 0x01000000 if FOUND < (1, 1, 0) else 0
 
 SIZEOF_LONG = sizeof(c_long)
-
-if FOUND >= (1, 1, 0):
-    new_lock: Callable[[], Any] = threading.RLock
-else:
-    # 1.0.2 is not thread-safe without locking callbacks, and one in Python deadlocks when the
-    # garbage collector enters it again: all connections share one lock instead.
-    _ONE_LOCK = threading.RLock()
-
-    def new_lock() -> Any:
-        return _ONE_LOCK
 
 
 def cipher_list(ciphers: str) -> bytes:

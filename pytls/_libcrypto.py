@@ -52,7 +52,7 @@ ERR_reason_error_string      = gil  (cstr,    c_ulong)
 RAND_status                  = nogil(c_int)
 RAND_bytes                   = nogil(c_int,   ptr, c_int)
 RAND_add                     = nogil(None,    ptr, c_int, c_double)
-RAND_egd                     = nogil(c_int,   cstr, until=(1, 1, 0))      # waits for a socket
+RAND_query_egd_bytes         = nogil(c_int,   cstr, ptr, c_int, until=(1, 1, 0), alone=True)
 
 # --- BIO; a memory BIO never waits
 BIO_s_mem                    = gil  (BIO_METHOD)
@@ -187,6 +187,14 @@ OPENSSL_sk_free              = gil  (None,    STACK, was="sk_free")
 # fmt: on
 
 bind(globals(), PAIR.crypto_handle)
+
+if not BIO_up_ref:  # 1.0.2: fields of structs
+    from ._openssl102 import (  # type: ignore[assignment]  # noqa: F401  # the rows of later ones
+        BIO_up_ref,
+        X509_OBJECT_get0_X509,
+        X509_OBJECT_get_type,
+        X509_STORE_get0_objects,
+    )
 
 _BIO_C_SET_BUF_MEM_EOF_RETURN = 130
 _BIO_FLAGS_READ = 0x01

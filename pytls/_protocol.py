@@ -48,10 +48,16 @@ _FORBID = {
 }
 
 
+UNBOUND = {"minimum": TLSVersion.MINIMUM_SUPPORTED, "maximum": TLSVersion.MAXIMUM_SUPPORTED}
+
+
 class SSL_CTX(Handle):
     """Own a `SSL_CTX*`."""
 
-    __slots__ = ()
+    __slots__ = ("bounds", "forbidden")
+
+    bounds: dict[str, int]
+    forbidden: int
     _free = staticmethod(libssl.SSL_CTX_free)
 
 
@@ -72,7 +78,7 @@ def new_context(protocol: Any) -> SSL_CTX:
     if protocol in GENERAL:
         handle = SSL_CTX(libssl.SSL_CTX_new(GENERAL[protocol]()))
         # RFC 8996 deprecates what is below
-        set_bound(handle.ptr, "minimum", TLSVersion.TLSv1_2)
+        set_bound(handle, "minimum", TLSVersion.TLSv1_2)
         return handle
     if protocol not in _FIXED:
         raise ValueError(f"invalid or unsupported protocol version {protocol}")
@@ -88,7 +94,7 @@ def new_context(protocol: Any) -> SSL_CTX:
         handle = SSL_CTX(libssl.SSL_CTX_new(libssl.TLS_method()))
         for bound in ("minimum", "maximum"):
             # 4.0 answers 0 for a version that it lacks, and would go on with TLS 1.3
-            if not set_bound(handle.ptr, bound, version):
+            if not set_bound(handle, bound, version):
                 raise missing
         return handle
     address = method() if method else None
@@ -97,21 +103,21 @@ def new_context(protocol: Any) -> SSL_CTX:
     return SSL_CTX(libssl.SSL_CTX_new(address))
 
 
-def get_bound(ctx: Any, bound: str) -> int:
+def get_bound(handle: SSL_CTX, bound: str) -> int:
     """The ``"minimum"`` or ``"maximum"`` version; negative where there is none.
-
-    :param ctx: None for one version's protocol, which counts as unbounded.
 
     SSL_CTX_get_min_proto_version(3)
     """
-    if bound == "minimum":
-        found = libssl.SSL_CTX_get_min_proto_version(ctx) if ctx else 0
-        return found or TLSVersion.MINIMUM_SUPPORTED
-    found = libssl.SSL_CTX_get_max_proto_version(ctx) if ctx else 0
-    return found or TLSVersion.MAXIMUM_SUPPORTED
+    if not features.HAS_VERSION_BOUNDS:
+        found = _bounds(handle)[bound]
+    elif bound == "minimum":
+        found = libssl.SSL_CTX_get_min_proto_version(handle.ptr)
+    else:
+        found = libssl.SSL_CTX_get_max_proto_version(handle.ptr)
+    return found or UNBOUND[bound]
 
 
-def set_bound(ctx: Any, bound: str, version: int) -> bool:
+def set_bound(handle: SSL_CTX, bound: str, version: int) -> bool:
     """Set the ``"minimum"`` or ``"maximum"`` version; False where the library refuses.
 
     :raises ValueError: there is no such version.
@@ -130,15 +136,32 @@ def set_bound(ctx: Any, bound: str, version: int) -> bool:
     else:
         number = int(version)
     if not features.HAS_VERSION_BOUNDS:
-        return _set_bound_by_options(ctx, bound, number)
+        return _set_bound_by_options(handle, bound, number)
     if bound == "minimum":
-        return bool(libssl.SSL_CTX_set_min_proto_version(ctx, number))
-    return bool(libssl.SSL_CTX_set_max_proto_version(ctx, number))
+        return bool(libssl.SSL_CTX_set_min_proto_version(handle.ptr, number))
+    return bool(libssl.SSL_CTX_set_max_proto_version(handle.ptr, number))
 
 
-def _set_bound_by_options(ctx: Any, bound: str, number: int) -> bool:
+def _bounds(handle: SSL_CTX) -> dict[str, int]:
+    """The bounds of a context of 1.0.2, which has none of its own; 0: unbound."""
+    if not hasattr(handle, "bounds"):
+        handle.bounds = {"minimum": 0, "maximum": 0}
+        handle.forbidden = 0
+    return handle.bounds
+
+
+def _set_bound_by_options(handle: SSL_CTX, bound: str, number: int) -> bool:
+    if number and not _AVAILABLE.get(number):
+        return False
+    bounds = _bounds(handle)
+    bounds[bound] = number
+    highest = bounds["maximum"] or max(_FORBID)
+    forbidden = 0
     for version, option in _FORBID.items():
-        outside = version < number if bound == "minimum" else 0 < number < version
-        if outside:
-            libssl.SSL_CTX_set_options(ctx, option)
+        if not bounds["minimum"] <= version <= highest:
+            forbidden |= option
+    libssl.SSL_CTX_clear_options(handle.ptr, handle.forbidden & ~forbidden)
+    libssl.SSL_CTX_set_options(handle.ptr, forbidden)
+    # What was forbidden by `options` stays so when the bound goes
+    handle.forbidden = forbidden
     return True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Any
 
 from . import _libcrypto as C
 from ._arguments import INT_MAX, RECORD, Buffer, as_bytes, borrow, c_int, give_back
-from ._features import new_lock
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
 from .errors import SSLError
@@ -41,7 +41,7 @@ class MemoryBIO:
         C.BIO_set_mem_eof_return(self._ptr, -1)
         self._write_eof = False
         # A connection reads and writes it with the interpreter's lock released
-        self._lock = new_lock()
+        self._lock = RLock()
         self._shared = False
         return self
 

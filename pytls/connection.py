@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from ctypes import c_size_t, get_errno, set_errno
 from errno import EAGAIN, EWOULDBLOCK
+from threading import RLock
 from typing import Any, Callable
 
 from . import _libcrypto as libcrypto
@@ -20,7 +21,6 @@ from . import _libssl as libssl
 from ._agreed import Agreed
 from ._arguments import RECORD, borrow, give_back
 from ._callbacks import Hooks, connections
-from ._features import new_lock
 from ._handle import Handle
 from ._libcrypto import ERR_clear_error
 from ._libssl import (
@@ -100,7 +100,7 @@ class Connection(Agreed):
         ERR_clear_error()
         self._handle = SSL(libssl.SSL_new(context.ptr))
         self.ptr: Any = self._handle.ptr
-        self._lock = new_lock()
+        self._lock = RLock()
         self._incoming: MemoryBIO | None = None
         self._outgoing: MemoryBIO | None = None
         self._shutdown_sent = False
@@ -276,6 +276,8 @@ class Connection(Agreed):
             return self._want_or_raise(SSL_get_error(self.ptr, count), count)
 
     def _write_nothing(self) -> int:
+        if not libssl.SSL_write_ex:  # before 1.1.1: nothing is a handshake, if that is not done
+            return 0 if libssl.SSL_is_init_finished(self.ptr) else self.do_handshake()
         ERR_clear_error()
         written = c_size_t()
         if libssl.SSL_write_ex(self.ptr, b"", 0, written) == 1:

@@ -14,7 +14,8 @@ from . import _libssl as libssl
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, c_unsigned, text
 from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
-from ._protocol import DEPRECATED, GENERAL, deprecated, get_bound, new_context, set_bound
+from ._guise import guise
+from ._protocol import DEPRECATED, GENERAL, UNBOUND, deprecated, get_bound, new_context, set_bound
 from ._queue import from_queue, take
 from ._verification import Verification
 from .constants import (
@@ -49,6 +50,7 @@ class SSLContext(Verification, Algorithms):
     Source: `ssl.SSLContext`; SSL_CTX_new(3).
     """
 
+    __class__ = guise("SSLContext")
     sslsocket_class: Any = None
     sslobject_class: Any = None
 
@@ -224,8 +226,9 @@ class SSLContext(Verification, Algorithms):
         self._set_bound("maximum", value)
 
     def _get_bound(self, bound: str) -> TLSVersion:
-        ctx = self._handle.ptr if self._protocol in GENERAL else None
-        return TLSVersion(get_bound(ctx, bound))
+        if self._protocol not in GENERAL:
+            return TLSVersion(UNBOUND[bound])
+        return TLSVersion(get_bound(self._handle, bound))
 
     def _set_bound(self, bound: str, value: int) -> None:
         value = c_int(value)
@@ -235,7 +238,7 @@ class SSLContext(Verification, Algorithms):
             )
         if value in _OLD_VERSIONS:
             deprecated(f"{TLSVersion.__name__}.{TLSVersion(value).name} is", stacklevel=4)
-        if not set_bound(self._handle.ptr, bound, value):
+        if not set_bound(self._handle, bound, value):
             raise ValueError(f"Unsupported protocol version 0x{value:x}")
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from ._arguments import INT_MAX, readable
 from ._facts import Facts
+from ._ferry import FOREIGN, Ferry
 from ._queue import want
 from .bio import MemoryBIO
 from .connection import Connection
@@ -42,11 +43,15 @@ class SSLObject(Facts):
         context: Any = None,
     ) -> SSLObject:
         for name, bio in (("incoming", incoming), ("outgoing", outgoing)):
-            if not isinstance(bio, MemoryBIO):
+            if not isinstance(bio, (MemoryBIO, *FOREIGN)):
                 raise TypeError(
                     f"wrap_bio() argument '{name}' must be MemoryBIO, not {type(bio).__name__}"
                 )
         self = cls.__new__(cls)
+        if isinstance(incoming, FOREIGN) or isinstance(outgoing, FOREIGN):
+            ferry = Ferry(incoming, outgoing)
+            incoming, outgoing = ferry.incoming, ferry.outgoing
+            self._drive = ferry.drive  # type: ignore[method-assign]  # not on everybody's hot path
         self._context = context
         connection = Connection(
             context._handle,

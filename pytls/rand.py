@@ -8,8 +8,11 @@ from typing import Any
 
 from . import _libcrypto as C
 from ._arguments import INT_MAX, as_bytes, c_int, path
+from ._features import OPENSSL_VERSION
 from ._queue import from_queue
 from .errors import SSLError
+
+_EGD_MOST = 255  # bytes that a daemon can be asked for
 
 
 def RAND_status() -> bool:
@@ -78,9 +81,17 @@ def RAND_egd(path_: Any, /) -> int:
     :raises NotImplementedError: the library has none since OpenSSL 1.1.0, whose generator seeds
         itself from the operating system.
 
-    Source: `ssl.RAND_egd` of Python 3.2 to 3.11; RAND_egd(3).
+    Source: `ssl.RAND_egd` of Python 3.2 to 3.11; RAND_query_egd_bytes(3).
     """
-    count = int(C.RAND_egd(path(path_, "path")))
-    if count < 0:
+    if not C.RAND_query_egd_bytes:
+        raise NotImplementedError(
+            f"RAND_egd is gone since OpenSSL 1.1.0, which seeds itself; found {OPENSSL_VERSION}"
+        )
+    room = create_string_buffer(_EGD_MOST)
+    # It waits for the daemon: the generator is not touched until it has answered
+    count = int(C.RAND_query_egd_bytes(path(path_, "path"), room, _EGD_MOST))
+    if count > 0:
+        C.RAND_add(room, count, float(count))
+    else:
         raise SSLError("EGD connection failed or EGD did not return enough data to seed the PRNG")
     return count

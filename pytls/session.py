@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ctypes import byref, c_uint, string_at
+from ctypes import addressof, byref, c_uint, c_void_p, create_string_buffer, string_at
 from typing import Any
 
 from . import _libssl as C
 from ._handle import Handle
+from ._openssl102 import ticket_of
 
 
 class SESSION(Handle):
@@ -62,12 +63,23 @@ class SSLSession:
     @property
     def ticket_lifetime_hint(self) -> int:
         """The ticket's lifetime as the server told it: seconds. RFC 8446 §4.6.1"""
+        if not C.SSL_SESSION_get_ticket_lifetime_hint:
+            return ticket_of(self._der())[1]
         return int(C.SSL_SESSION_get_ticket_lifetime_hint(self._handle.ptr))
 
     @property
     def has_ticket(self) -> bool:
         """Whether it holds a ticket. SSL_SESSION_has_ticket(3)"""
+        if not C.SSL_SESSION_has_ticket:
+            return ticket_of(self._der())[0]
         return bool(C.SSL_SESSION_has_ticket(self._handle.ptr))
+
+    def _der(self) -> bytes:
+        """It holds the session's secret: for this module only. i2d_SSL_SESSION(3)"""
+        size = C.i2d_SSL_SESSION(self._handle.ptr, None)
+        room = create_string_buffer(size)
+        C.i2d_SSL_SESSION(self._handle.ptr, byref(c_void_p(addressof(room))))
+        return room.raw
 
     def __eq__(self, other: object) -> bool:
         """Whether both bear the same id."""

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from ._arguments import INT_MAX, RECORD, readable
+from ._guise import guise
 from ._transport import Transport
 from .connection import Connection
 from .constants import SSLErrorNumber
@@ -25,6 +26,8 @@ class SSLSocket(Transport):
 
     Source: `ssl.SSLSocket`.
     """
+
+    __class__ = guise("SSLSocket")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Refused: `SSLContext.wrap_socket` makes them."""
