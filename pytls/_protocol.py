@@ -61,10 +61,10 @@ class SSL_CTX(Handle):
     _free = staticmethod(libssl.SSL_CTX_free)
 
 
-def deprecated(what: str, stacklevel: int = 3) -> None:
+def deprecated(what: str, stacklevel: int = 3, end: str = "") -> None:
     """Warn as the interpreter's own `ssl` does, which is from Python 3.10 on."""
     if sys.version_info >= (3, 10):
-        warnings.warn(f"{what} deprecated", DeprecationWarning, stacklevel=stacklevel + 1)
+        warnings.warn(f"{what} deprecated{end}", DeprecationWarning, stacklevel=stacklevel + 1)
 
 
 def new_context(protocol: Any) -> SSL_CTX:

@@ -62,9 +62,9 @@ class SSLContext(Verification, Algorithms):
     def __new__(cls, protocol: Any = None, *args: Any, **kwargs: Any) -> Any:
         """See the class."""
         if protocol is None:
-            deprecated("ssl.SSLContext() without protocol argument is")
+            deprecated("ssl.SSLContext() without protocol argument is", end=".")
             protocol = _SSLMethod.PROTOCOL_TLS
-        elif protocol in DEPRECATED:
+        if protocol in DEPRECATED:
             deprecated(f"ssl.{_SSLMethod(protocol).name} is")
         return cls._make(protocol)
 
@@ -237,7 +237,7 @@ class SSLContext(Verification, Algorithms):
                 "The context's protocol doesn't support modification of highest and lowest version."
             )
         if value in _OLD_VERSIONS:
-            deprecated(f"{TLSVersion.__name__}.{TLSVersion(value).name} is", stacklevel=4)
+            deprecated(f"ssl.TLSVersion.{TLSVersion(value).name} is", stacklevel=4)
         if not set_bound(self._handle, bound, value):
             raise ValueError(f"Unsupported protocol version 0x{value:x}")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import sys
 from types import ModuleType
 from typing import Any, Callable
 
 import pytest
-from outcomes import Raised, same
+from outcomes import Raised, outcome, same
 from peers import (
     Contexts,
     client_context,
@@ -19,6 +20,8 @@ from peers import (
     tcp_pair,
 )
 from pki import HOSTNAME, LOOPBACK, Pki
+
+import pytls
 
 Call = Callable[[Any], Any]
 
@@ -166,6 +169,39 @@ def test_a_session_belongs_to_its_context(pki: Pki, which: str) -> None:
 def test_wrapping_what_is_no_memory_bio(pki: Pki, call: Call) -> None:
     """wrap_bio() takes two MemoryBIO."""
     assert isinstance(same(lambda m: call(client_context(m, pki))), Raised)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"server_side": True},
+        {"keyfile": "key"},
+        {"server_side": True, "keyfile": "key"},
+        {"certfile": "/nowhere.pem"},
+        {"certfile": 1.5},
+        {"ca_certs": "/nowhere.pem", "cert_reqs": 2},
+        {"cert_reqs": 3},
+        {"cert_reqs": "x"},
+        {"ssl_version": 99},
+        {"ssl_version": "x"},
+        {"ciphers": "NO-SUCH-CIPHER"},
+        {"ciphers": 5},
+        {"do_handshake_on_connect": False, "suppress_ragged_eofs": False},
+        {"no_such_option": 1},
+    ],
+    ids=lambda options: ",".join(f"{name}={value}" for name, value in options.items()),
+)
+def test_options_of_the_old_wrap_socket(options: dict[str, Any]) -> None:
+    """The function that Python 3.12 has no more: compared where `ssl` still has it."""
+
+    def case(m: ModuleType) -> Any:
+        with socket.socket() as plain, m.wrap_socket(plain, **options) as sock:
+            return sock.server_side, sock.context.verify_mode
+
+    if hasattr(ssl, "wrap_socket"):
+        same(case)
+    else:
+        assert isinstance(outcome(case, pytls), Raised) == ("suppress_ragged_eofs" not in options)
 
 
 # Sockets without a connection, and without TLS

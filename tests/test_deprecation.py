@@ -1,0 +1,67 @@
+"""What `ssl` warns of, pytls warns of, in the same words and at the same place."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import warnings
+from types import ModuleType
+from typing import Any, Callable
+
+import pytest
+
+import pytls
+
+
+def client(m: ModuleType) -> Any:
+    """A context that warns of nothing."""
+    return m.SSLContext(m.PROTOCOL_TLS_CLIENT)
+
+
+def wrapped(m: ModuleType) -> None:
+    """An old-fashioned socket."""
+    with socket.socket() as plain:
+        m.wrap_socket(plain).close()
+
+
+CALLS: dict[str, Callable[[ModuleType], Any]] = {
+    "no-protocol": lambda m: m.SSLContext(),
+    "PROTOCOL_TLS": lambda m: m.SSLContext(m.PROTOCOL_TLS),
+    "PROTOCOL_SSLv23": lambda m: m.SSLContext(m.PROTOCOL_SSLv23),
+    "PROTOCOL_TLSv1": lambda m: m.SSLContext(m.PROTOCOL_TLSv1),
+    "PROTOCOL_TLSv1_2": lambda m: m.SSLContext(m.PROTOCOL_TLSv1_2),
+    "PROTOCOL_TLS_CLIENT": client,
+    "OP_NO_TLSv1_3": lambda m: setattr(client(m), "options", client(m).options | m.OP_NO_TLSv1_3),
+    "OP_NO_TICKET": lambda m: setattr(client(m), "options", client(m).options | m.OP_NO_TICKET),
+    "minimum-TLSv1": lambda m: setattr(client(m), "minimum_version", m.TLSVersion.TLSv1),
+    "maximum-TLSv1_1": lambda m: setattr(client(m), "maximum_version", m.TLSVersion.TLSv1_1),
+    "minimum-TLSv1_2": lambda m: setattr(client(m), "minimum_version", m.TLSVersion.TLSv1_2),
+    "default-context": lambda m: m.create_default_context(),
+    "unverified-context": lambda m: m._create_unverified_context(),
+}
+
+#: gone from newer Pythons, and here to stay
+KEPT: dict[str, Callable[[ModuleType], Any]] = {
+    "wrap_socket": wrapped,
+    "match_hostname": lambda m: m.match_hostname({"subject": ((("commonName", "a"),),)}, "a"),
+}
+
+
+def warned(call: Callable[[ModuleType], Any], m: ModuleType) -> list[tuple[type, str, bool]]:
+    """Each warning's class and words, and whether it points here."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(m)
+    return [(item.category, str(item.message), item.filename == __file__) for item in caught]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_it_warns_as_ssl_does(name: str) -> None:
+    """Of what is deprecated, and of nothing else."""
+    assert warned(CALLS[name], pytls) == warned(CALLS[name], ssl)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_it_does_not_warn_of_what_it_keeps(name: str) -> None:
+    """Functions that `ssl` has dropped: a program that needs them has them here for good."""
+    assert warned(KEPT[name], pytls) == []
