@@ -13,6 +13,7 @@ from ctypes import (
     c_int,
     c_long,
     c_size_t,
+    c_ssize_t,
     c_ubyte,
     c_uint,
     c_uint32,
@@ -53,7 +54,7 @@ SSL_write                    = nogil(c_int,   SSL, ptr, c_int, hot=True, errno=T
 SSL_write_ex                 = nogil(c_int,   SSL, ptr, c_size_t, POINTER(c_size_t),
                                      since=(1, 1, 1), errno=True)
 SSL_shutdown                 = nogil(c_int,   SSL, hot=True, errno=True)
-SSL_sendfile                 = nogil(c_long,  SSL, c_int, c_long, c_size_t, c_int,
+SSL_sendfile                 = nogil(c_ssize_t, SSL, c_int, c_long, c_size_t, c_int,
                                      since=(3, 0, 0), errno=True)
 SSL_get_error                = gil  (c_int,   SSL, c_int, hot=True)
 SSL_pending                  = gil  (c_int,   SSL, hot=True)
@@ -71,8 +72,8 @@ SSL_get_wbio                 = gil  (BIO,     SSL)
 SSL_version                  = gil  (c_int,   SSL)
 SSL_get_version              = gil  (cstr,    SSL)
 SSL_get_current_cipher       = gil  (SSL_CIPHER, SSL)
-SSL_get_current_compression  = gil  (ptr,     SSL, optional=True)
-SSL_COMP_get_name            = gil  (cstr,    ptr, optional=True)
+SSL_get_current_compression  = gil  (ptr,     SSL)
+SSL_COMP_get_name            = gil  (cstr,    ptr)
 SSL_get_ciphers              = gil  (STACK,   SSL)
 SSL_get_client_ciphers       = gil  (STACK,   SSL, since=(1, 1, 0))
 SSL_get_shared_ciphers       = gil  (cstr,    SSL, ptr, c_int)
@@ -111,7 +112,7 @@ SSL_get1_session             = gil  (SSL_SESSION, SSL)
 SSL_set_session              = gil  (c_int,   SSL, SSL_SESSION)           # takes a reference
 SSL_SESSION_free             = gil  (None,    SSL_SESSION)
 SSL_SESSION_get_id           = gil  (ptr,     SSL_SESSION, POINTER(c_uint))
-SSL_SESSION_get_time         = gil  (c_long,  SSL_SESSION)
+SSL_SESSION_get_time         = gil  (c_long,  SSL_SESSION, optional=True)
 SSL_SESSION_get_timeout      = gil  (c_long,  SSL_SESSION)
 i2d_SSL_SESSION              = gil  (c_int,   SSL_SESSION, POINTER(ptr))
 SSL_SESSION_has_ticket       = gil  (c_int,   SSL_SESSION, since=(1, 1, 0))
