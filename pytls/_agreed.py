@@ -114,8 +114,6 @@ class Agreed:
 
     def compression(self) -> str | None:
         """`ssl.SSLSocket.compression`; SSL_get_current_compression(3)"""
-        if not libssl.SSL_get_current_compression:
-            return None
         with self._lock:
             method = libssl.SSL_get_current_compression(self.ptr)
             name = libssl.SSL_COMP_get_name(method) if method else None

@@ -159,7 +159,7 @@ CRL_DIST_POINTS_free         = gil  (None,    ptr)
 
 # --- the trust store
 X509_STORE_add_cert          = nogil(c_int,   X509_STORE, X509)           # takes a reference
-X509_STORE_get0_objects      = gil  (STACK,   X509_STORE, since=(1, 1, 0))
+X509_STORE_get0_objects      = gil  (STACK,   X509_STORE, since=(1, 1, 0), optional=True)
 X509_STORE_get1_objects      = nogil(STACK,   X509_STORE, since=(3, 3, 0))
 X509_OBJECT_get_type         = gil  (c_int,   X509_OBJECT, since=(1, 1, 0))
 X509_OBJECT_get0_X509        = gil  (X509,    X509_OBJECT, since=(1, 1, 0))
@@ -176,8 +176,8 @@ X509_VERIFY_PARAM_set1_host  = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
 X509_VERIFY_PARAM_set1_ip    = gil  (c_int,   X509_VERIFY_PARAM, cstr, c_size_t)
 
 # --- Diffie-Hellman parameters
-PEM_read_bio_DHparams        = nogil(DH,      BIO, ptr, ptr, ptr)
-DH_free                      = gil  (None,    DH)
+PEM_read_bio_DHparams        = nogil(DH,      BIO, ptr, ptr, ptr, optional=True)
+DH_free                      = gil  (None,    DH, optional=True)
 
 # --- stacks
 OPENSSL_sk_num               = gil  (c_int,   STACK, was="sk_num")
