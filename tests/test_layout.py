@@ -65,7 +65,11 @@ def modules() -> list[Path]:
 
 def files() -> list[Path]:
     """Every Python file of the project."""
-    return [path for part in ("pytls", "tests", "tools") for path in (ROOT / part).rglob("*.py")]
+    return [
+        path
+        for part in ("pytls", "tests", "tools", "benchmarks")
+        for path in (ROOT / part).rglob("*.py")
+    ]
 
 
 def identity(path: Path) -> str:

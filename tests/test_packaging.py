@@ -18,8 +18,8 @@ import pytest
 import pytls
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ".ci pytls tests tools docs .gitignore CHANGELOG.md LICENSE MANIFEST.in README.md".split()
-PARTS += "pyproject.toml setup.cfg tox.ini".split()
+PARTS = ".ci pytls benchmarks tests tools docs .gitignore CHANGELOG.md LICENSE MANIFEST.in".split()
+PARTS += "README.md pyproject.toml setup.cfg tox.ini".split()
 UNTRACKED = shutil.ignore_patterns("__pycache__", ".*_cache", "*.py[co]")
 
 
