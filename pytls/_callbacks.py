@@ -244,11 +244,11 @@ def _on_psk_client(
     if hook is None:
         return 0
     name, key = hook(hint.decode("utf-8") if hint is not None else None)
-    encoded = name.encode("utf-8") if name is not None else b""
-    if len(encoded) + 1 > most_identity or len(key) > most_psk:
+    encoded = str.encode(name, "utf-8") if name is not None else b""
+    if len(encoded) + 1 > most_identity:
         return 0
     memmove(identity, encoded + b"\0", len(encoded) + 1)
-    return _put_key(psk, key)
+    return _put_key(psk, key, most_psk)
 
 
 @_fail_closed(0)
@@ -256,14 +256,16 @@ def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) ->
     _, hook = _find_hook(ssl, "psk_server")
     if hook is None:
         return 0
-    key = hook(identity.decode("utf-8") if identity else None)
-    return _put_key(psk, key) if len(key) <= most_psk else 0
+    return _put_key(psk, hook(identity.decode("utf-8") if identity else None), most_psk)
 
 
-def _put_key(room: int, key: Any) -> int:
-    key = bytes(memoryview(key))
-    memmove(room, key, len(key))
-    return len(key)
+def _put_key(room: int, key: Any, most: int) -> int:
+    # In bytes: another buffer's length counts its items
+    octets = bytes(memoryview(key))
+    if len(octets) > most:
+        return 0
+    memmove(room, octets, len(octets))
+    return len(octets)
 
 
 # --- the trampolines, by kind

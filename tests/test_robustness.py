@@ -1,0 +1,71 @@
+"""What must not crash, hang or pass: odd values, callbacks that misbehave, calls after the end."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+from typing import Any
+
+import pytest
+from pki import HOSTNAME, Pki
+
+import pytls
+
+
+def client(pki: Pki) -> Any:
+    """A client that trusts the authority."""
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(pki.ca)
+    return context
+
+
+def server(pki: Pki) -> Any:
+    """A server that shows its certificate."""
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.server.both)
+    return context
+
+
+def objects(client: Any, server: Any, server_hostname: str | None = HOSTNAME) -> tuple[Any, Any]:
+    """Two ends that need nobody to carry their bytes: each writes what the other reads."""
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    return (
+        client.wrap_bio(back, there, server_hostname=server_hostname),
+        server.wrap_bio(there, back, server_side=True),
+    )
+
+
+def shake_hands(*ends: Any) -> None:
+    """Take turns until all are done."""
+    left = list(ends)
+    for _ in range(10):
+        for end in list(left):
+            with contextlib.suppress(pytls.SSLWantReadError):
+                end.do_handshake()
+                left.remove(end)
+    assert not left
+
+
+# --- pre-shared keys
+
+
+def psk_contexts(key: Any) -> tuple[Any, Any]:
+    """Both ends know `key` and nothing else of each other."""
+    client = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = pytls.CERT_NONE
+    client.set_psk_client_callback(lambda _hint: ("somebody", key))
+    server = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    server.set_psk_server_callback(lambda _identity: key)
+    for context in client, server:
+        context.maximum_version = pytls.TLSVersion.TLSv1_2
+        context.set_ciphers("PSK")
+    return client, server
+
+
+def test_psk_of_wide_items() -> None:
+    """A key's room is counted in bytes, whatever the items of the buffer."""
+    shake_hands(*objects(*psk_contexts(array.array("Q", [1, 2, 3, 4])), None))
+    ends = objects(*psk_contexts(array.array("Q", [1] * 250)), None)
+    with pytest.raises(pytls.SSLError):
+        shake_hands(*ends)
