@@ -45,10 +45,11 @@ def c_int(value: Any) -> int:
     :raises TypeError: it is no integer.
     :raises OverflowError: it does not fit.
     """
-    value = index(value)
+    if type(value) is not int:
+        value = int(index(value))  # a subclass may compare as it likes
     if not -INT_MAX - 1 <= value <= INT_MAX:
         raise OverflowError("Python int too large to convert to C int")
-    return int(value)
+    return value  # type: ignore[no-any-return]  # an int by now
 
 
 def c_unsigned(value: Any, bits: int) -> int:
@@ -59,11 +60,12 @@ def c_unsigned(value: Any, bits: int) -> int:
     """
     if not isinstance(value, int):
         raise TypeError(f"argument must be int, not {type(value).__name__}")
+    value = int(value)
     if value < 0:
         raise OverflowError("can't convert negative int to unsigned")
     if value >> bits:
         raise OverflowError("int too big to convert")
-    return int(value)
+    return value
 
 
 def as_bytes(data: Any) -> bytes:
@@ -72,7 +74,7 @@ def as_bytes(data: Any) -> bytes:
     :raises TypeError: it is not bytes-like.
     :raises BufferError: it is not contiguous.
     """
-    if data.__class__ is bytes:
+    if type(data) is bytes:  # `__class__` may be anything
         return data  # type: ignore[no-any-return]  # just tested
     return bytes(_flat(data, "a bytes-like object is required"))
 
@@ -85,7 +87,7 @@ def readable(data: Any) -> tuple[Any, int]:
     :raises TypeError: it is not bytes-like.
     :raises BufferError: it is not contiguous.
     """
-    if data.__class__ is bytes:
+    if type(data) is bytes:
         return data, len(data)
     view = _flat(data, "a bytes-like object is required")
     if view.readonly or not view.nbytes:
@@ -149,6 +151,7 @@ def text(value: Any, function: str) -> bytes:
     """
     if not isinstance(value, str):
         raise TypeError(f"{function}() argument must be str, not {type(value).__name__}")
-    if "\0" in value:
+    encoded = str.encode(value, "utf-8")
+    if b"\0" in encoded:
         raise ValueError("embedded null character")
-    return value.encode("utf-8")
+    return encoded

@@ -26,12 +26,13 @@ class Facts:
 
     def _read(self, connection: Connection, size: int, buffer: Any) -> Any:
         """Up to `size` bytes, or how many there are now in `buffer`."""
+        size = c_int(size)
         if buffer is None:
             if size <= 0:
                 if size < 0:
                     raise ValueError("size should not be negative")
                 return b""
-            return self._drive(connection, connection.read, c_int(size))
+            return self._drive(connection, connection.read, size)
         view = writable(buffer)
         if size <= 0 or size > view.nbytes:
             size = view.nbytes

@@ -106,7 +106,7 @@ class Transport(Facts, _socket.socket):
 
     def _write_now(self, connection: Connection, data: Any) -> int:
         """Write record by record, so that what has gone can be told when the socket is full."""
-        if data.__class__ is bytes and len(data) <= RECORD:
+        if type(data) is bytes and len(data) <= RECORD:
             return self._write(connection, data, len(data))
         sent = 0
         with memoryview(data) as view, view.cast("B") as octets:

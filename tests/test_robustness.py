@@ -69,3 +69,50 @@ def test_psk_of_wide_items() -> None:
     ends = objects(*psk_contexts(array.array("Q", [1] * 250)), None)
     with pytest.raises(pytls.SSLError):
         shake_hands(*ends)
+
+
+# --- values that are not what they say
+
+
+class Deceitful(int):
+    """A number that is never too large."""
+
+    def __gt__(self, other: object) -> bool:
+        return False
+
+    def __le__(self, other: object) -> bool:
+        return False
+
+    __lt__ = __le__
+
+
+class NoBytes:
+    """Says that it is bytes, and that they are where it likes."""
+
+    _as_parameter_ = 1
+
+    @property  # type: ignore[misc]  # as a mock's
+    def __class__(self) -> type:
+        return bytes
+
+    def __len__(self) -> int:
+        return 16
+
+
+def test_deceitful_size(pki: Pki) -> None:
+    """No more is read than the buffer holds."""
+    near, far = objects(client(pki), server(pki))
+    shake_hands(near, far)
+    far.write(b"*" * 16000)
+    buffer = bytearray(16)
+    assert near.read(Deceitful(16000), buffer) == 16
+    assert buffer == b"*" * 16
+
+
+def test_deceitful_class(pki: Pki) -> None:
+    """What only says that it is bytes is no address for C."""
+    near, far = objects(client(pki), server(pki))
+    shake_hands(near, far)
+    for call in near.write, pytls.MemoryBIO().write:
+        with pytest.raises(TypeError):
+            call(NoBytes())
