@@ -11,7 +11,7 @@ from . import _libssl as libssl
 from ._handle import Handle
 from ._queue import from_queue
 from .session import SSLSession
-from .x509 import Certificate, decode, der
+from .x509 import Certificate, decode
 
 Cipher = Tuple[str, str, int]
 
@@ -28,7 +28,7 @@ class Agreed:
 
     ptr: Any
     _lock: Any
-    context: Handle
+    ctx: Handle
     server_side: bool
 
     # --- the peer
@@ -48,20 +48,20 @@ class Agreed:
                 return {}
         return decode(encoded)
 
-    def get_verified_chain(self) -> list[bytes] | None:
-        """From the peer's certificate to the root, DER. SSL_get0_verified_chain(3)"""
+    def get_verified_chain(self) -> list[Certificate] | None:
+        """From the peer's certificate to the root. SSL_get0_verified_chain(3)"""
         with self._lock:
             return _chain(libssl.SSL_get0_verified_chain(self.ptr))
 
-    def get_unverified_chain(self) -> list[bytes] | None:
-        """What the peer has sent, its own certificate first, DER. SSL_get_peer_cert_chain(3)"""
+    def get_unverified_chain(self) -> list[Certificate] | None:
+        """What the peer has sent, its own certificate first. SSL_get_peer_cert_chain(3)"""
         with self._lock:
             chain = _chain(libssl.SSL_get_peer_cert_chain(self.ptr))
             if chain is None or not self.server_side:
                 return chain
             # A server's chain is without the client's own certificate
             address = libssl.SSL_get1_peer_certificate(self.ptr)
-            return [Certificate._of(address)._der(), *chain] if address else chain
+            return [Certificate._of(address), *chain] if address else chain
 
     def verify_client_post_handshake(self) -> None:
         """Ask a TLS 1.3 client for its certificate. SSL_verify_client_post_handshake(3)"""
@@ -173,13 +173,13 @@ class Agreed:
         """`ssl.SSLSocket.session`; SSL_get1_session(3)"""
         with self._lock:
             address = libssl.SSL_get1_session(self.ptr)
-        return SSLSession._of(address, self.context) if address else None
+        return SSLSession._of(address, self.ctx) if address else None
 
     @session.setter
     def session(self, session: Any) -> None:
         if not isinstance(session, SSLSession):
             raise TypeError("Value is not a SSLSession.")
-        if session._context is not self.context:
+        if session._context is not self.ctx:
             raise ValueError("Session refers to a different SSLContext.")
         if self.server_side:
             raise ValueError("Cannot set session for server-side SSLSocket.")
@@ -239,5 +239,7 @@ def _long_name(nid: int) -> str | None:
     return libcrypto.OBJ_nid2ln(nid).decode("ascii") if nid else None
 
 
-def _chain(addresses: Any) -> list[bytes] | None:
-    return [der(address) for address in stack(addresses)] if addresses else None
+def _chain(addresses: Any) -> list[Certificate] | None:
+    if not addresses:
+        return None
+    return [Certificate._of(libcrypto.X509_dup(address)) for address in stack(addresses)]

@@ -95,12 +95,12 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
     if hook is None:
         return C.SSL_TLSEXT_ERR_OK
     try:
-        owner = connection.owner()
+        owner = connection.owner
         if owner is None:
             alert[0] = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
             return C.SSL_TLSEXT_ERR_ALERT_FATAL
         name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
-        answer = hook(owner, name and name.decode("ascii"), connection.hooks.context())
+        answer = hook(owner, name and name.decode("ascii"), connection.context)
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
         report(error)
         alert[0] = AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
@@ -207,7 +207,7 @@ def _on_message(
     if hook is None:
         return
     try:
-        owner = connection.owner()
+        owner = connection.owner
         if owner is None:
             return
         body = string_at(data, length)

@@ -106,14 +106,14 @@ class Facts:
 
         Source: `ssl.SSLSocket.get_verified_chain`; SSL_get0_verified_chain(3).
         """
-        return self._sslobj.get_verified_chain() or []
+        return [cert._der() for cert in self._sslobj.get_verified_chain() or ()]
 
     def get_unverified_chain(self) -> list[bytes]:
         """The chain as the peer has sent it, as DER, its own certificate first.
 
         Source: `ssl.SSLSocket.get_unverified_chain`; SSL_get_peer_cert_chain(3).
         """
-        return self._sslobj.get_unverified_chain() or []
+        return [cert._der() for cert in self._sslobj.get_unverified_chain() or ()]
 
     def selected_npn_protocol(self) -> None:
         """None: NPN is gone. Source: `ssl.SSLSocket.selected_npn_protocol`."""

@@ -11,6 +11,7 @@ stop a writer.
 
 from __future__ import annotations
 
+import weakref
 from ctypes import c_size_t, get_errno, set_errno
 from errno import EAGAIN, EWOULDBLOCK
 from threading import RLock
@@ -60,7 +61,7 @@ class SSL(Handle):
 class Connection(Agreed):
     """One side of one TLS connection.
 
-    :param context: the handle of the `SSL_CTX`.
+    :param ctx: the handle of the `SSL_CTX`.
     :param hooks: what the context wants to be called.
     :param server_side: whether to accept instead of connect.
     :param server_hostname: the peer's name or address, ASCII: for SNI and verification.
@@ -77,11 +78,11 @@ class Connection(Agreed):
         "_incoming",
         "_lock",
         "_outgoing",
+        "_owner",
         "_shutdown_sent",
-        "context",
+        "ctx",
         "hooks",
         "on_socket",
-        "owner",
         "ptr",
         "raised",
         "server_hostname",
@@ -90,7 +91,7 @@ class Connection(Agreed):
 
     def __init__(
         self,
-        context: Handle,
+        ctx: Handle,
         hooks: Hooks,
         server_side: bool,
         server_hostname: str | None,
@@ -98,17 +99,16 @@ class Connection(Agreed):
         post_handshake_auth: bool,
     ) -> None:
         ERR_clear_error()
-        self._handle = SSL(libssl.SSL_new(context.ptr))
+        self._handle = SSL(libssl.SSL_new(ctx.ptr))
         self.ptr: Any = self._handle.ptr
         self._lock = RLock()
         self._incoming: MemoryBIO | None = None
         self._outgoing: MemoryBIO | None = None
+        self._owner: Callable[[], Any] = lambda: None
         self._shutdown_sent = False
-        self.context = context
+        self.ctx = ctx
         self.hooks = hooks
         self.on_socket = False
-        #: the SSLSocket or SSLObject, through a weak reference, for callbacks
-        self.owner: Callable[[], Any] = lambda: None
         #: what a callback has raised: the call that drove it raises it
         self.raised: BaseException | None = None
         self.server_side = server_side
@@ -186,13 +186,27 @@ class Connection(Agreed):
         with self._lock:
             libssl.SSL_set_bio(self.ptr, None, None)
 
-    def set_context(self, context: Handle, hooks: Hooks) -> None:
+    def set_context(self, ctx: Handle, hooks: Hooks) -> None:
         """Change the certificate and hooks to another context's. SSL_set_SSL_CTX(3)"""
         with self._lock:
-            if not libssl.SSL_set_SSL_CTX(self.ptr, context.ptr):
+            if not libssl.SSL_set_SSL_CTX(self.ptr, ctx.ptr):
                 raise from_queue()
-            self.context = context
+            self.ctx = ctx
             self.hooks = hooks
+
+    @property
+    def context(self) -> Any:
+        """The `SSLContext`, which the owner keeps alive."""
+        return self.hooks.context()
+
+    @property
+    def owner(self) -> Any:
+        """The SSLSocket or SSLObject, for callbacks; None when it is gone."""
+        return self._owner()
+
+    @owner.setter
+    def owner(self, owner: Any) -> None:
+        self._owner = weakref.ref(owner)
 
     # --- the four operations
 

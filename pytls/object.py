@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 from ._arguments import INT_MAX, readable
@@ -62,7 +61,7 @@ class SSLObject(Facts):
             context.post_handshake_auth,
         )
         connection.attach_bios(incoming, outgoing)
-        connection.owner = weakref.ref(self)
+        connection.owner = self
         self._sslobj = connection
         if session is not None:
             self.session = session

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket as _socket
-import weakref
 from threading import RLock
 from time import monotonic
 from typing import Any
@@ -137,7 +136,7 @@ class SSLSocket(Transport):
             context.check_hostname,
             context.post_handshake_auth,
         )
-        connection.owner = weakref.ref(self)
+        connection.owner = self
         if self._session is not None:
             connection.session = self._session
         return connection
