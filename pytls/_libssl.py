@@ -110,6 +110,7 @@ SSL_verify_client_post_handshake = gil(c_int, SSL, since=(1, 1, 1))
 # --- sessions
 SSL_get1_session             = gil  (SSL_SESSION, SSL)
 SSL_set_session              = gil  (c_int,   SSL, SSL_SESSION)           # takes a reference
+SSL_set_session_id_context   = gil  (c_int,   SSL, cstr, c_uint)
 SSL_SESSION_free             = gil  (None,    SSL_SESSION)
 SSL_SESSION_get_id           = gil  (ptr,     SSL_SESSION, POINTER(c_uint))
 SSL_SESSION_get_time         = gil  (c_long,  SSL_SESSION, optional=True)
@@ -138,7 +139,6 @@ SSL_CTX_clear_options        = gil  (options_t, SSL_CTX, options_t, since=(1, 1,
 SSL_CTX_get_security_level   = gil  (c_int,   SSL_CTX, since=(1, 1, 0))
 SSL_CTX_set_cipher_list      = nogil(c_int,   SSL_CTX, cstr)
 SSL_CTX_set_ciphersuites     = nogil(c_int,   SSL_CTX, cstr, since=(1, 1, 1))
-SSL_CTX_set_session_id_context = gil(c_int,   SSL_CTX, cstr, c_uint)
 SSL_CTX_set_num_tickets      = gil  (c_int,   SSL_CTX, c_size_t, since=(1, 1, 1))
 SSL_CTX_get_num_tickets      = gil  (c_size_t, SSL_CTX, since=(1, 1, 1))
 SSL_CTX_set_post_handshake_auth = gil(None,   SSL_CTX, c_int, since=(1, 1, 1))

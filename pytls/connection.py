@@ -123,6 +123,8 @@ class Connection(Agreed):
         if server_hostname is not None:
             self._name_peer(server_hostname, check_hostname)
         if server_side:
+            # For what it resumes; a client with one would refuse its own pre-shared key
+            libssl.SSL_set_session_id_context(self.ptr, b"Python", 6)
             libssl.SSL_set_accept_state(self.ptr)
         else:
             libssl.SSL_set_connect_state(self.ptr)

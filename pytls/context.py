@@ -95,7 +95,6 @@ class SSLContext(Verification, Algorithms):
         # Half of an idle connection's memory is its buffers
         libssl.SSL_CTX_set_mode(ctx, libssl.SSL_MODE_RELEASE_BUFFERS)
         libssl.SSL_CTX_set_ecdh_auto(ctx)
-        libssl.SSL_CTX_set_session_id_context(ctx, b"Python", 6)
         if not libssl.SSL_CTX_set_cipher_list(ctx, features.cipher_list(_DEFAULT_CIPHERS)):
             take()
             raise SSLError("No cipher can be selected.")
