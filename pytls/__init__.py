@@ -41,6 +41,10 @@ from ._features import (
     HAS_TLSv1_2,
     HAS_TLSv1_3,
 )
+from ._protocol import (
+    _PROTOCOL_NAMES,
+    get_protocol_name,
+)
 from .bio import (
     MemoryBIO,
 )
@@ -156,7 +160,14 @@ from .errors import (
     socket_error,
 )
 from .hostname import (
+    _dnsname_match,
+    _inet_paton,
+    _ipaddress_match,
     match_hostname,
+)
+from .inject import (
+    extract_from_ssl,
+    inject_into_ssl,
 )
 from .object import (
     SSLObject,
@@ -314,9 +325,12 @@ __all__ = [
     "VerifyMode",
     "cert_time_to_seconds",
     "create_default_context",
+    "extract_from_ssl",
     "get_default_verify_paths",
+    "get_protocol_name",
     "get_server_certificate",
     "get_sigalgs",
+    "inject_into_ssl",
     "match_hostname",
     "socket_error",
     "wrap_socket",

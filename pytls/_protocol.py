@@ -61,6 +61,22 @@ class SSL_CTX(Handle):
     _free = staticmethod(libssl.SSL_CTX_free)
 
 
+#: the names of those that the library was built with
+_PROTOCOL_NAMES: dict[int, str] = {
+    protocol: protocol.name
+    for protocol in _SSLMethod
+    if protocol in GENERAL or _AVAILABLE.get(_FIXED[protocol][1], features.HAS_SSLv2)
+}
+
+
+def get_protocol_name(protocol_code: int) -> str:
+    """``"PROTOCOL_TLS"`` for its number and so on; ``"<unknown>"`` for what cannot be spoken.
+
+    Source: `ssl.get_protocol_name`.
+    """
+    return _PROTOCOL_NAMES.get(protocol_code, "<unknown>")
+
+
 def deprecated(what: str, stacklevel: int = 3, end: str = "") -> None:
     """Warn as the interpreter's own `ssl` does, which is from Python 3.10 on."""
     if sys.version_info >= (3, 10):
