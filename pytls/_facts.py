@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._arguments import address, c_int, writable
+from ._protocol import check_side
 from .connection import Connection
 from .constants import CHANNEL_BINDING_TYPES
 from .session import SSLSession
@@ -16,6 +17,25 @@ class Facts:
     _sslobj: Any
     _context: Any
     _session: SSLSession | None = None
+
+    def _engine(
+        self, server_side: bool, server_hostname: str | None, session: SSLSession | None
+    ) -> Connection:
+        """A connection of the context that speaks to nobody yet."""
+        context = self._context
+        check_side(context.protocol, server_side)
+        connection = Connection(
+            context._handle,
+            context._hooks,
+            server_side,
+            server_hostname,
+            context.check_hostname,
+            context.post_handshake_auth,
+        )
+        connection.owner = self
+        if session is not None:
+            connection.session = session
+        return connection
 
     def _check_connected(self) -> None:
         """A socket raises OSError here when it has no peer."""

@@ -10,6 +10,7 @@ from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._handle import Handle
+from ._queue import refusal
 from .constants import Options, TLSVersion, _SSLMethod
 
 #: the general protocols, which can be bounded
@@ -81,6 +82,21 @@ def deprecated(what: str, stacklevel: int = 3, end: str = "") -> None:
     """Warn as the interpreter's own `ssl` does, which is from Python 3.10 on."""
     if sys.version_info >= (3, 10):
         warnings.warn(f"{what} deprecated{end}", DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+def check_side(protocol: Any, server_side: bool) -> None:
+    """Refuse a context of the other side.
+
+    Before Python 3.10 `ssl` leaves that to the handshake, which fails too, in OpenSSL's words.
+
+    :raises SSLError: a client's context for a server's connection, or a server's for a client's.
+    """
+    if sys.version_info < (3, 10):
+        return
+    if server_side and protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
+        raise refusal("Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")
+    if not server_side and protocol == _SSLMethod.PROTOCOL_TLS_SERVER:
+        raise refusal("Cannot create a client socket with a PROTOCOL_TLS_SERVER context")
 
 
 def new_context(protocol: Any) -> SSL_CTX:

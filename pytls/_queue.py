@@ -137,6 +137,11 @@ def want(code: int) -> SSLError:
     return _describe(kind, code, 0, text)
 
 
+def refusal(text: str, number: int = 0) -> SSLError:
+    """The exception for what is refused without asking OpenSSL: of no library, for no reason."""
+    return _describe(SSLError, number, 0, text)
+
+
 def _refused(code: int, packed: int, connection: Any) -> SSLError:
     """The peer's certificate was refused: add X509_verify_cert's verdict."""
     verdict: int = SSL_get_verify_result(connection.ptr)

@@ -11,9 +11,8 @@ from ._agreed import stack
 from ._arguments import INT_MAX, as_bytes, path
 from ._credentials import failure
 from ._features import STORE_OBJECTS_ARE_COPIES
-from ._queue import from_queue, split, take
+from ._queue import from_queue, refusal, split, take
 from .bio import BIO
-from .errors import SSLError
 from .x509 import Certificate, decode, der
 
 _X509_LU_X509 = 1
@@ -87,9 +86,7 @@ def _add_certificates(ctx: Any, cadata: Any) -> None:
     if not loaded:
         take()
         what = "no start line" if is_text else "not enough data"
-        error = SSLError(0, f"{what}: cadata does not contain a certificate")
-        error.library = error.reason = None  # type: ignore[assignment]  # as `ssl` has it
-        raise error
+        raise refusal(f"{what}: cadata does not contain a certificate")
     if split(libcrypto.ERR_peek_last_error()) not in _ENDS:
         raise from_queue()
     take()

@@ -16,7 +16,7 @@ from ._arguments import as_bytes, c_int, c_unsigned, text
 from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
 from ._guise import guise
 from ._protocol import DEPRECATED, GENERAL, UNBOUND, deprecated, get_bound, new_context, set_bound
-from ._queue import from_queue, take
+from ._queue import from_queue, refusal, take
 from ._verification import Verification
 from .constants import (
     _DEFAULT_CIPHERS,
@@ -465,7 +465,7 @@ class SSLContext(Verification, Algorithms):
         if not features.HAS_PSK:
             raise NotImplementedError(f"TLS-PSK is not supported by {features.OPENSSL_VERSION}")
         if self._protocol == refused:
-            raise SSLError(
+            raise refusal(
                 f"Cannot add PSK {side} callback to a PROTOCOL_TLS_{other.upper()} context"
             )
         if callback is not None and not callable(callback):

@@ -52,19 +52,11 @@ class SSLObject(Facts):
             incoming, outgoing = ferry.incoming, ferry.outgoing
             self._drive = ferry.drive  # type: ignore[method-assign]  # not on everybody's hot path
         self._context = context
-        connection = Connection(
-            context._handle,
-            context._hooks,
-            bool(server_side),
-            context._encode_hostname(server_hostname),
-            context.check_hostname,
-            context.post_handshake_auth,
+        connection = self._engine(
+            bool(server_side), context._encode_hostname(server_hostname), session
         )
         connection.attach_bios(incoming, outgoing)
-        connection.owner = self
         self._sslobj = connection
-        if session is not None:
-            self.session = session
         return self
 
     @property

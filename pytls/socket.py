@@ -10,6 +10,7 @@ from typing import Any
 
 from ._arguments import INT_MAX, RECORD, readable
 from ._guise import guise
+from ._queue import refusal
 from ._transport import Transport
 from .connection import Connection
 from .constants import SSLErrorNumber
@@ -79,7 +80,7 @@ class SSLSocket(Transport):
             self.settimeout(timeout)
             self._connected = self._has_peer()
             if self._connected:
-                self._attach(self._engine())
+                self._attach(self._engine(self.server_side, self.server_hostname, self._session))
                 if do_handshake_on_connect:
                     if timeout == 0.0:
                         raise ValueError(
@@ -105,6 +106,7 @@ class SSLSocket(Transport):
         except OSError as error:
             if error.errno not in (errno.ENOTCONN, errno.EINVAL):
                 raise
+            number = error.errno
         # A peer that wrote and went must not pass for a socket that never was connected:
         # its bytes would be read as if TLS had carried them.
         timeout = self.gettimeout()
@@ -119,27 +121,10 @@ class SSLSocket(Transport):
             super().settimeout(timeout)
         if early:
             self.close()
-            refusal = SSLError("Closed before TLS handshake with data in recv buffer.")
-            refusal.reason = str(refusal.args[0])
-            refusal.library = None  # type: ignore[assignment]  # as `ssl` has it
-            raise refusal
+            early_data = refusal("Closed before TLS handshake with data in recv buffer.", number)
+            early_data.reason = early_data.strerror
+            raise early_data
         return False
-
-    def _engine(self) -> Connection:
-        """A connection of the context, with no descriptor yet."""
-        context = self._context
-        connection = Connection(
-            context._handle,
-            context._hooks,
-            self.server_side,
-            self.server_hostname,
-            context.check_hostname,
-            context.post_handshake_auth,
-        )
-        connection.owner = self
-        if self._session is not None:
-            connection.session = self._session
-        return connection
 
     # --- reading and writing
 
@@ -355,7 +340,7 @@ class SSLSocket(Transport):
             raise ValueError("can't connect in server-side mode")
         if self._connected or self._sslobj is not None:
             raise ValueError("attempt to connect already-connected SSLSocket!")
-        connection = self._engine()
+        connection = self._engine(self.server_side, self.server_hostname, self._session)
         code = 0
         try:
             if connect_ex:
