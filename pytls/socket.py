@@ -73,10 +73,10 @@ class SSLSocket(Transport):
         self._session = session
         self._writing = RLock()
         self.server_side = server_side
-        self.server_hostname = context._encode_hostname(server_hostname)
         self.do_handshake_on_connect = do_handshake_on_connect
         self.suppress_ragged_eofs = suppress_ragged_eofs
         try:
+            self.server_hostname = context._encode_hostname(server_hostname)
             self.settimeout(timeout)
             self._connected = self._has_peer()
             if self._connected:
