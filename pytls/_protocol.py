@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Any
 
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
+from . import _python as python
 from ._handle import Handle
 from ._queue import refusal
 from .constants import Options, TLSVersion, _SSLMethod
@@ -79,8 +79,8 @@ def get_protocol_name(protocol_code: int) -> str:
 
 
 def deprecated(what: str, stacklevel: int = 3, end: str = "") -> None:
-    """Warn as the interpreter's own `ssl` does, which is from Python 3.10 on."""
-    if sys.version_info >= (3, 10):
+    """Warn as the interpreter's own `ssl` does."""
+    if python.SIDES:
         warnings.warn(f"{what} deprecated{end}", DeprecationWarning, stacklevel=stacklevel + 1)
 
 
@@ -91,7 +91,7 @@ def check_side(protocol: Any, server_side: bool) -> None:
 
     :raises SSLError: a client's context for a server's connection, or a server's for a client's.
     """
-    if sys.version_info < (3, 10):
+    if not python.SIDES:
         return
     if server_side and protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
         raise refusal("Cannot create a server socket with a PROTOCOL_TLS_CLIENT context")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 import weakref
 from typing import Any, Callable, Iterable
@@ -11,6 +10,7 @@ from . import _credentials
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
+from . import _python as python
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, c_unsigned, text
 from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
@@ -342,7 +342,7 @@ class SSLContext(Verification, Algorithms):
 
         Source: `ssl.SSLContext.set_npn_protocols`.
         """
-        if sys.version_info >= (3, 10):
+        if python.SIDES:
             warnings.warn(
                 "ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2
             )

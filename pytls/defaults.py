@@ -7,12 +7,15 @@ import sys
 from typing import Any, NamedTuple
 
 from . import _libcrypto as C
+from . import _python as python
 from .constants import (
     CERT_NONE,
     CERT_REQUIRED,
+    PROTOCOL_TLS,
     PROTOCOL_TLS_CLIENT,
     PROTOCOL_TLS_SERVER,
-    VerifyFlags,
+    VERIFY_X509_PARTIAL_CHAIN,
+    VERIFY_X509_STRICT,
     _SSLMethod,
 )
 from .context import SSLContext
@@ -72,22 +75,17 @@ def create_default_context(
         and its name; Purpose.CLIENT_AUTH for servers.
     :param cafile, capath, cadata: authorities, as for `SSLContext.load_verify_locations`; by
         default the system's.
-    :returns: with VERIFY_X509_STRICT and VERIFY_X509_PARTIAL_CHAIN, and a key log where the
-        environment's SSLKEYLOGFILE says so.
+    :returns: from Python 3.13 on with VERIFY_X509_STRICT and VERIFY_X509_PARTIAL_CHAIN; with a
+        key log where the environment's SSLKEYLOGFILE says so.
 
     Source: `ssl.create_default_context`.
     """
-    if not isinstance(purpose, _ASN1Object):
-        raise TypeError(purpose)
+    context = SSLContext(_protocol_for(purpose))
     if purpose == Purpose.SERVER_AUTH:
-        context = SSLContext(PROTOCOL_TLS_CLIENT)
         context.verify_mode = CERT_REQUIRED
         context.check_hostname = True
-    elif purpose == Purpose.CLIENT_AUTH:
-        context = SSLContext(PROTOCOL_TLS_SERVER)
-    else:
-        raise ValueError(purpose)
-    context.verify_flags |= VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | VerifyFlags.VERIFY_X509_STRICT
+    if python.STRICT:
+        context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
     _load(context, purpose, cafile, capath, cadata)
     return context
 
@@ -110,14 +108,7 @@ def _create_unverified_context(
 
     Source: `ssl._create_unverified_context`.
     """
-    if not isinstance(purpose, _ASN1Object):
-        raise TypeError(purpose)
-    if purpose == Purpose.SERVER_AUTH:
-        by_purpose = PROTOCOL_TLS_CLIENT
-    elif purpose == Purpose.CLIENT_AUTH:
-        by_purpose = PROTOCOL_TLS_SERVER
-    else:
-        raise ValueError(purpose)
+    by_purpose = _protocol_for(purpose)
     context = SSLContext(by_purpose if protocol is None else protocol)
     context.check_hostname = check_hostname
     if cert_reqs is not None:
@@ -130,6 +121,16 @@ def _create_unverified_context(
         context.load_cert_chain(certfile, keyfile)
     _load(context, purpose, cafile, capath, cadata)
     return context
+
+
+def _protocol_for(purpose: Any) -> _SSLMethod:
+    if not isinstance(purpose, _ASN1Object):
+        raise TypeError(purpose)
+    if purpose not in (Purpose.SERVER_AUTH, Purpose.CLIENT_AUTH):
+        raise ValueError(purpose)
+    if not python.SIDES:
+        return PROTOCOL_TLS
+    return PROTOCOL_TLS_CLIENT if purpose == Purpose.SERVER_AUTH else PROTOCOL_TLS_SERVER
 
 
 def _load(context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: Any) -> None:

@@ -12,7 +12,6 @@ from ._arguments import INT_MAX, RECORD, readable
 from ._guise import guise
 from ._queue import refusal
 from ._transport import Transport
-from .connection import Connection
 from .constants import SSLErrorNumber
 from .errors import SSLError
 from .session import SSLSession
@@ -122,7 +121,7 @@ class SSLSocket(Transport):
         if early:
             self.close()
             early_data = refusal("Closed before TLS handshake with data in recv buffer.", number)
-            early_data.reason = early_data.strerror
+            early_data.reason = str(early_data.strerror)
             raise early_data
         return False
 

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "pytls"
 
 #: A module imports only from rows above its own; the first row is open to all.
 LAYERS = """
-    constants errors hostname _arguments _der _elf _guise _report _windows
+    constants errors hostname _arguments _der _elf _guise _python _report _windows
     _interpreter _private
     _loader
     _declare

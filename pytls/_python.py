@@ -1,0 +1,14 @@
+"""Where `ssl` differs from one Python to the next, and programs would notice: what this one does.
+
+In all else pytls is the newest `ssl`, whatever Python it runs on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+#: a context is a client's or a server's, and default contexts say which; old names warn
+SIDES = sys.version_info >= (3, 10)
+
+#: default contexts hold certificates to RFC 5280, and trust what is below a root, too
+STRICT = sys.version_info >= (3, 13)
