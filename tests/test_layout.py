@@ -42,6 +42,7 @@ LAYERS = """
     socket
     defaults _loopback
     shortcuts _inventory
+    inject
     __init__
     _connect _doctor
     __main__
