@@ -60,12 +60,12 @@ def c_unsigned(value: Any, bits: int) -> int:
     """
     if not isinstance(value, int):
         raise TypeError(f"argument must be int, not {type(value).__name__}")
-    value = int(value)
-    if value < 0:
+    number = int(value)
+    if number < 0:
         raise OverflowError("can't convert negative int to unsigned")
-    if value >> bits:
+    if number >> bits:
         raise OverflowError("int too big to convert")
-    return value
+    return number
 
 
 def as_bytes(data: Any) -> bytes:
@@ -75,7 +75,7 @@ def as_bytes(data: Any) -> bytes:
     :raises BufferError: it is not contiguous.
     """
     if type(data) is bytes:  # `__class__` may be anything
-        return data  # type: ignore[no-any-return]  # just tested
+        return data
     return bytes(_flat(data, "a bytes-like object is required"))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ._arguments import address, c_int, writable
+from ._callbacks import Hooks
+from ._handle import Handle
 from ._protocol import check_side
 from .connection import Connection
 from .constants import CHANNEL_BINDING_TYPES
@@ -70,10 +72,9 @@ class Facts:
 
     @context.setter
     def context(self, context: Any) -> None:
-        try:
-            handle, hooks = context._handle, context._hooks
-        except AttributeError:
-            raise TypeError("The value must be a SSLContext") from None
+        handle, hooks = getattr(context, "_handle", None), getattr(context, "_hooks", None)
+        if not isinstance(handle, Handle) or not isinstance(hooks, Hooks):
+            raise TypeError("The value must be a SSLContext")
         connection: Connection | None = self._sslobj
         if connection is not None:
             connection.set_context(handle, hooks)

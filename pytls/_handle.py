@@ -34,6 +34,10 @@ class Handle:
         ptr, self.ptr = self.ptr, None
         return ptr
 
+    def __reduce__(self) -> str:
+        # A copy would free the object a second time
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
     def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # At exit other threads may still be inside the library, and the process frees it all
         if getattr(self, "ptr", None) is not None and not _is_finalizing():

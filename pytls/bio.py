@@ -111,6 +111,9 @@ class MemoryBIO:
             self._write_eof = True
             C.BIO_set_mem_eof_return(self._ptr, 0)
 
+    def __reduce__(self) -> str:
+        raise TypeError("cannot pickle '_ssl.MemoryBIO' object")
+
     def _share_lock(self, other: MemoryBIO, lock: Any) -> Any:
         """The lock of a connection that uses both, from now on also theirs.
 

@@ -81,6 +81,10 @@ class SSLContext(Verification, Algorithms):
         self._prepare()
         return self
 
+    def __reduce__(self) -> str:
+        # A copy would share the settings: to verify nobody by the one would be so by the other
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
     def _prepare(self) -> None:
         """Set what every context starts with."""
         ctx = self._handle.ptr

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import array
 import contextlib
+import copy
+import pickle
 from typing import Any
+from unittest import mock
 
 import pytest
 from pki import HOSTNAME, Pki
@@ -116,3 +119,20 @@ def test_deceitful_class(pki: Pki) -> None:
     for call in near.write, pytls.MemoryBIO().write:
         with pytest.raises(TypeError):
             call(NoBytes())
+
+
+def test_no_context(pki: Pki) -> None:
+    """What has all attributes, as a mock does, is no context yet."""
+    near, _ = objects(client(pki), server(pki))
+    with pytest.raises(TypeError):
+        near.context = mock.MagicMock()
+
+
+def test_no_copies(pki: Pki) -> None:
+    """What owns a C object has no copies, which would share it and free it twice."""
+    context = client(pki)
+    near, _ = objects(context, server(pki))
+    for original in context, context._handle, pytls.MemoryBIO(), near._sslobj._handle:
+        for duplicate in copy.copy, copy.deepcopy, pickle.dumps:
+            with pytest.raises(TypeError):
+                duplicate(original)
