@@ -105,7 +105,7 @@ def _add_connect(commands: Any) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         default=10,
         help="how long to wait for the connection, and then for the handshake (10 by default)",
     )
@@ -122,11 +122,15 @@ def _command(
     return parser
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 86400:
+def seconds(text: str) -> float:
+    """How long to wait: argparse has the function's name in its complaint.
+
+    :raises argparse.ArgumentTypeError: too long, or not at all.
+    """
+    number = float(text)
+    if not 0 < number <= 86400:
         raise argparse.ArgumentTypeError("choose more than 0 seconds, and no more than a day")
-    return seconds
+    return number
 
 
 if __name__ == "__main__":

@@ -56,6 +56,9 @@ def describe(der: bytes) -> Facts:
         x509 = certificate.ptr
         facts["subject"] = _name(libcrypto.X509_get_subject_name(x509))
         facts["issuer"] = _name(libcrypto.X509_get_issuer_name(x509))
+        key = PublicKey(libcrypto.X509_get_pubkey(x509))
+        facts["key"] = _kind(key.ptr)
+        facts["bits"] = libcrypto.EVP_PKEY_get_bits(key.ptr)
         told = decode(der)
         facts["names"] = [_alt_name(*pair) for pair in told.get("subjectAltName", ())]
         facts["serial_number"] = told["serialNumber"]
@@ -63,9 +66,6 @@ def describe(der: bytes) -> Facts:
         facts["not_before"] = _date(cert_time_to_seconds(told["notBefore"]))
         facts["not_after"] = _date(not_after)
         facts["days_left"] = (not_after - int(time.time())) // _DAY
-        key = PublicKey(libcrypto.X509_get_pubkey(x509))
-        facts["key"] = _kind(key.ptr)
-        facts["bits"] = libcrypto.EVP_PKEY_get_bits(key.ptr)
     except (SSLError, ValueError, OverflowError) as error:
         facts["error"] = str(error)
     return facts

@@ -127,6 +127,7 @@ def _look(arguments: argparse.Namespace, verify: bool) -> Facts:
     name = arguments.servername or where.host.partition("%")[0]  # without an IPv6 zone
     doing = "connecting"
     try:
+        name.encode("idna")  # before there is a socket that it could fail on
         start = perf_counter()
         with socket.create_connection(where, arguments.timeout) as tcp:
             connected = perf_counter()
@@ -141,7 +142,8 @@ def _look(arguments: argparse.Namespace, verify: bool) -> Facts:
                         "connect": round(1000 * (connected - start), 2),
                         "handshake": round(1000 * (done - connected), 2),
                     },
-                    "verification": _verification(tls, verify),
+                    "verified": verify,
+                    "verdicts": _verdicts(tls, verify),
                     "chain": _chain(tls, verify, arguments.pem),
                 }
     except SSLCertVerificationError:
@@ -193,14 +195,14 @@ def _agreement(tls: Any) -> Facts:
     }
 
 
-def _verification(tls: Any, demanded: bool) -> Facts:
-    """What OpenSSL thinks of the chain, and whether the name is right.
+def _verdicts(tls: Any, verified: bool) -> Facts:
+    """Whether the chain is good, and whether the name is right.
 
-    The handshake has seen to both when it was demanded; otherwise OpenSSL has looked at the chain
-    all the same, and the name is compared here.
+    A handshake that verifies sees to both. Otherwise OpenSSL has looked at the chain all the same,
+    and the name is compared here.
     """
     chain = name = OK
-    if not demanded:
+    if not verified:
         verdict = libssl.SSL_get_verify_result(tls._sslobj.ptr)
         if verdict:
             chain = libcrypto.X509_verify_cert_error_string(verdict).decode("ascii", "replace")
@@ -208,7 +210,7 @@ def _verification(tls: Any, demanded: bool) -> Facts:
             match_hostname(decode(tls.getpeercert(True)), tls.server_hostname)
         except (CertificateError, SSLError, ValueError) as error:
             name = words(error)
-    return {"demanded": demanded, "chain": chain, "name": name}
+    return {"chain": chain, "name": name}
 
 
 def _chain(tls: Any, verified: bool, pem: bool) -> list[Facts]:
@@ -243,19 +245,18 @@ def _explained(error: Exception, doing: str, timeout: float) -> str:
 
 def _in_words(facts: Facts, reason: str | None, hint: str) -> str:
     """The same as tables, the verdict last."""
-    verification = facts["verification"]
     parts = [table(_agreement_rows(facts))]
-    if verification["demanded"]:
+    if facts["verified"]:
         parts.append("The chain, as it was verified:\n")
     elif reason is None:
         parts.append("The chain, as the server sent it:\n")
     else:
         parts.append("The chain, as the server sent it when asked again, WITHOUT VERIFICATION:\n")
     parts += [_certificate(*numbered) for numbered in enumerate(facts["chain"])]
-    parts.append(table(_verification_rows(facts)))
+    parts.append(table(_verdict_rows(facts)))
     if reason is not None:
         parts.append(wrapped(f"NOT VERIFIED: {reason}. {hint}") + "\n")
-    elif verification["demanded"]:
+    elif facts["verified"]:
         parts.append("Verified.\n")
     else:
         parts.append("Not verified, as --insecure demands.\n")
@@ -290,8 +291,8 @@ def _certificate(number: int, facts: Facts) -> str:
     )
 
 
-def _verification_rows(facts: Facts) -> list[Row]:
-    chain, name = facts["verification"]["chain"], facts["verification"]["name"]
+def _verdict_rows(facts: Facts) -> list[Row]:
+    chain, name = facts["verdicts"]["chain"], facts["verdicts"]["name"]
     return [
         ("chain", "it leads to a trusted root" if chain == OK else chain),
         ("name", f"the certificate is for {facts['servername']}" if name == OK else name),

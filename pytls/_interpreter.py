@@ -15,7 +15,7 @@ from typing import Any
 from ._report import Facts, Row, as_json, table, write
 
 #: Whose frames stand between an import and the module that is imported.
-_IMPORTERS = ("importlib", "_frozen_importlib", "zipimport")
+_IMPORTERS = ("importlib", "_frozen_importlib", "_frozen_importlib_external", "zipimport")
 
 
 def interpreter() -> Facts:
@@ -75,7 +75,8 @@ def _is_command() -> bool:
     package = __name__.rpartition(".")[0]
     while frame is not None:
         importer = frame.f_globals.get("__name__", "")
-        if importer.partition(".")[0] not in (package, *_IMPORTERS):
+        own = f"{importer}.".startswith(f"{package}.")
+        if not own and importer.partition(".")[0] not in _IMPORTERS:
             break
         frame = frame.f_back
     else:

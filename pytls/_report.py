@@ -13,7 +13,6 @@ Row = Tuple[str, Union[str, Sequence[str]]]
 
 WIDTH = 80
 
-
 #: Sets the rows below it apart.
 GAP: Row = ("", "")
 
