@@ -112,7 +112,7 @@ i2d_X509                     = gil  (c_int,   X509, POINTER(ptr))
 PEM_read_bio_X509            = nogil(X509,    BIO, POINTER(X509), ptr, ptr)
 X509_free                    = gil  (None,    X509)
 X509_up_ref                  = gil  (c_int,   X509, since=(1, 1, 0))
-X509_dup                     = gil  (X509,    X509)
+X509_dup                     = nogil(X509,    X509)                        # decodes the key anew
 X509_check_ca                = nogil(c_int,   X509)
 X509_get_default_cert_file   = gil  (cstr)
 X509_get_default_cert_dir    = gil  (cstr)
@@ -137,7 +137,7 @@ X509_NAME_free               = gil  (None,    X509_NAME)
 X509_NAME_add_entry_by_txt   = gil  (c_int,   X509_NAME, cstr, c_int, cstr, c_int, c_int, c_int)
 X509_set_subject_name        = gil  (c_int,   X509, X509_NAME)            # copies
 X509_set_issuer_name         = gil  (c_int,   X509, X509_NAME)            # copies
-X509_set_pubkey              = gil  (c_int,   X509, EVP_PKEY)
+X509_set_pubkey              = nogil(c_int,   X509, EVP_PKEY)             # fetches an encoder
 X509V3_EXT_nconf_nid         = gil  (X509_EXTENSION, ptr, ptr, c_int, cstr)
 X509_EXTENSION_free          = gil  (None,    X509_EXTENSION)
 X509_add_ext                 = gil  (c_int,   X509, X509_EXTENSION, c_int)  # copies

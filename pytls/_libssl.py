@@ -118,7 +118,7 @@ SSL_SESSION_get_timeout      = gil  (c_long,  SSL_SESSION)
 i2d_SSL_SESSION              = gil  (c_int,   SSL_SESSION, POINTER(ptr))
 SSL_SESSION_has_ticket       = gil  (c_int,   SSL_SESSION, since=(1, 1, 0))
 SSL_SESSION_get_ticket_lifetime_hint = gil(c_ulong, SSL_SESSION, since=(1, 1, 0))
-SSL_get1_builtin_sigalgs     = gil  (ptr,     ptr, since=(3, 4, 0))       # caller frees
+SSL_get1_builtin_sigalgs     = nogil(ptr,     ptr, since=(3, 4, 0))       # caller frees; fetches each
 
 # --- contexts
 TLS_method                   = gil  (SSL_METHOD, was="SSLv23_method")
