@@ -106,13 +106,13 @@ def from_ssl(code: int, ret: int, packed: int, c_errno: int, connection: Any = N
     library, reason = split(packed)
     # After its end or a fatal error, a connection has nothing to add: 4.0 says SSL, others SYSCALL
     if code in (SSLErrorNumber.SSL_ERROR_SYSCALL, SSLErrorNumber.SSL_ERROR_SSL):
-        if not packed:
+        if library == _ERR_LIB_SYS and reason:
+            return OSError(reason, os.strerror(reason))
+        if not packed or library == _ERR_LIB_SYS:  # from 3.2 on, also of a BIO that set no errno
             if ret == -1 and c_errno:
                 return OSError(c_errno, os.strerror(c_errno))
             if ret in (0, -1):
                 return eof()
-        elif library == _ERR_LIB_SYS:
-            return OSError(reason, os.strerror(reason))
     if packed and library == _ERR_LIB_SSL:
         if reason == _SSL_R_UNEXPECTED_EOF_WHILE_READING and HAS_EOF_REASON:
             return eof(packed)

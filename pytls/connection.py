@@ -33,7 +33,7 @@ from ._libssl import (
     SSL_write,
 )
 from ._queue import from_queue, from_ssl, take
-from .bio import MemoryBIO
+from .bio import BIO, MemoryBIO
 from .constants import SSLErrorNumber
 
 WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
@@ -185,8 +185,11 @@ class Connection(Agreed):
 
     def detach(self) -> None:
         """Leave the descriptor: from now on every operation fails, whoever still has it."""
+        # Never no BIO at all: SSL_get_error(3) and SSL_shutdown(3) follow the pointer.
+        # This one is at its end, and nothing can be written to it.
+        ended = BIO(libcrypto.BIO_new_mem_buf(b"", 0))
         with self._lock:
-            libssl.SSL_set_bio(self.ptr, None, None)
+            libssl.SSL_set_bio(self.ptr, ended.ptr, ended.give())
 
     def set_context(self, ctx: Handle, hooks: Hooks) -> None:
         """Change the certificate and hooks to another context's. SSL_set_SSL_CTX(3)"""

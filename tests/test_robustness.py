@@ -6,10 +6,12 @@ import array
 import contextlib
 import copy
 import pickle
+from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
+from peers import RECORD, Contexts, connected
 from pki import HOSTNAME, Pki
 
 import pytls
@@ -136,3 +138,39 @@ def test_no_copies(pki: Pki) -> None:
         for duplicate in copy.copy, copy.deepcopy, pickle.dumps:
             with pytest.raises(TypeError):
                 duplicate(original)
+
+
+# --- calls after the end
+
+
+def fills(sock: Any) -> None:
+    """Leave a write unfinished."""
+    with contextlib.suppress(pytls.SSLWantWriteError):
+        while True:
+            sock.send(b"*" * RECORD)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda _: None,
+        lambda sock: sock.recv(1),
+        lambda sock: sock.unwrap(),
+        fills,
+    ],
+    ids=["idle", "reading", "closing", "writing"],
+)
+@pytest.mark.parametrize("first", range(3))
+def test_engine_after_its_descriptor(pki: Pki, before: Any, first: int) -> None:
+    """A thread may still be on its way into a connection that another one has closed."""
+    with connected(Contexts(client(pki), server(pki))) as pair:
+        for end in pair:
+            engine = end._sslobj
+            end.setblocking(False)
+            with contextlib.suppress(pytls.SSLWantReadError):
+                before(end)
+            engine.detach()
+            calls = [partial(engine.read, 1), partial(engine.write, b"*", 1), engine.shutdown]
+            for call in calls[first:] + calls[:first]:
+                with contextlib.suppress(pytls.SSLError):
+                    assert call() in (b"", 0)
