@@ -100,7 +100,7 @@ def test_it_is_well_on_every_openssl(folder: Path) -> None:
     assert (machine.returncode, machine.stderr) == (0, "")
     assert f"PYTLS_LIBDIR={folder}" in text.stdout
     assert facts["openssl"]["version"].startswith(f"OpenSSL {version} ")
-    assert Path(facts["openssl"]["libssl"]).parent == folder
+    assert Path(facts["openssl"]["libssl"]).parent == folder.resolve()
     assert "TLSv1.2" in facts["versions"]["default"]
     assert "secp256r1" in facts["groups"]["tls1.3"]
     assert set(facts["groups"]["tls1.3"]).isdisjoint(facts["groups"]["others"])
