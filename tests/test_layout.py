@@ -19,11 +19,12 @@ import pytls
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pytls"
+PARTS = ("pytls", "tests", "tools", "benchmarks")
 
 #: A module imports only from rows above its own; the first row is open to all.
 LAYERS = """
     constants errors hostname _arguments _der _elf _guise _python _report _windows
-    _interpreter _private
+    _interpreter _openssl102 _private
     _loader
     _declare
     _libcrypto _reasons
@@ -35,6 +36,7 @@ LAYERS = """
     x509 _credentials
     _agreed _chain _throwaway
     _algorithms _trust
+    _roots
     _verification
     context connection
     _facts _ferry _wait
