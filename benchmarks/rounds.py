@@ -78,7 +78,7 @@ class Runner:
         self._folder = folder
         self._seconds = seconds
         self._slices = slices
-        self._turns: dict[str, int] = {}
+        self._turns: dict[tuple[str, str], int] = {}
 
     def round(self, workload: Workload, names: Sequence[str], number: int) -> Round:
         """One round of `workload`, with processes of its own.
@@ -97,29 +97,32 @@ class Runner:
                 process.line()
             if workload.turns is not None:
                 return {name: processes[name].measure(workload.turns) for name in names}
-            turns = self._calibrate(workload, list(processes.values()))
+            turns = {
+                name: self._calibrate(workload, name, process)
+                for name, process in processes.items()
+            }
             spent: dict[str, list[Cost]] = {name: [] for name in names}
             order = list(names)
             for _ in range(self._slices):
                 for name in order:
-                    spent[name].append(processes[name].measure(turns))
+                    spent[name].append(processes[name].measure(turns[name]))
                 order.reverse()
             return {name: _mean(costs) for name, costs in spent.items()}
 
-    def _calibrate(self, workload: Workload, processes: list[Process]) -> int:
-        """Warm all of them up; how many turns the first does in a slice's time."""
-        turns = self._turns.get(workload.name)
-        if turns is None:
-            turns = 1
-            while True:
-                elapsed = processes[0].measure(turns).wall * turns
-                if elapsed > self._seconds / 4 or turns >= MOST_TURNS:
-                    break
-                turns *= 4
-            turns = self._turns[workload.name] = max(1, round(turns * self._seconds / elapsed))
-            processes = processes[1:]
-        for process in processes:
-            process.measure(max(1, turns // 4))
+    def _calibrate(self, workload: Workload, name: str, process: Process) -> int:
+        """Warm it up; how many turns fill a slice."""
+        known = self._turns.get((workload.name, name))
+        if known is not None:
+            process.measure(max(1, known // 4))
+            return known
+        turns = 1
+        while True:
+            elapsed = process.measure(turns).wall * turns
+            if elapsed > self._seconds / 4 or turns >= MOST_TURNS:
+                break
+            turns *= 4
+        turns = max(1, round(turns * self._seconds / elapsed))
+        self._turns[workload.name, name] = turns
         return turns
 
 

@@ -158,11 +158,18 @@ i2d_CRL_DIST_POINTS          = gil  (c_int,   ptr, POINTER(ptr))
 CRL_DIST_POINTS_free         = gil  (None,    ptr)
 
 # --- the trust store
+X509_STORE_new               = gil  (X509_STORE)
+X509_STORE_free              = nogil(None,    X509_STORE)
+X509_STORE_up_ref            = gil  (c_int,   X509_STORE, since=(1, 1, 0))
+X509_STORE_load_locations    = nogil(c_int,   X509_STORE, cstr, cstr)
+X509_STORE_set_default_paths = nogil(c_int,   X509_STORE)
+X509_STORE_add_crl           = nogil(c_int,   X509_STORE, X509_CRL)       # takes a reference
 X509_STORE_add_cert          = nogil(c_int,   X509_STORE, X509)           # takes a reference
 X509_STORE_get0_objects      = gil  (STACK,   X509_STORE, since=(1, 1, 0), optional=True)
 X509_STORE_get1_objects      = nogil(STACK,   X509_STORE, since=(3, 3, 0))
 X509_OBJECT_get_type         = gil  (c_int,   X509_OBJECT, since=(1, 1, 0))
 X509_OBJECT_get0_X509        = gil  (X509,    X509_OBJECT, since=(1, 1, 0))
+X509_OBJECT_get0_X509_CRL    = gil  (X509_CRL, X509_OBJECT, since=(1, 1, 0))
 X509_OBJECT_free             = gil  (None,    X509_OBJECT, since=(1, 1, 0))
 X509_LOOKUP_file             = gil  (ptr)
 X509_STORE_add_lookup        = gil  (ptr,     X509_STORE, ptr)

@@ -156,6 +156,10 @@ SSL_CTX_get_verify_mode      = gil  (c_int,   SSL_CTX)
 SSL_CTX_set_verify           = gil  (None,    SSL_CTX, c_int, ptr)
 SSL_CTX_get0_param           = gil  (X509_VERIFY_PARAM, SSL_CTX)
 SSL_CTX_get_cert_store       = gil  (X509_STORE, SSL_CTX)                 # borrowed
+SSL_CTX_set_cert_store       = nogil(None,    SSL_CTX, X509_STORE)         # takes it over
+SSL_CTX_set1_cert_store      = nogil(None,    SSL_CTX, X509_STORE, since=(1, 1, 1))
+SSL_CTX_set_default_verify_dir = nogil(c_int, SSL_CTX, since=(1, 1, 0))
+SSL_CTX_set_default_verify_store = nogil(c_int, SSL_CTX, since=(3, 0, 0))
 SSL_CTX_set_default_verify_paths = nogil(c_int, SSL_CTX)
 SSL_CTX_load_verify_locations = nogil(c_int,  SSL_CTX, cstr, cstr, errno=True)
 SSL_CTX_use_certificate_chain_file = nogil(c_int, SSL_CTX, cstr, errno=True)

@@ -15,8 +15,8 @@ from ._queue import from_queue, refusal, split, take
 from .bio import BIO
 from .x509 import Certificate, decode, der
 
-_X509_LU_X509 = 1
-_X509_LU_CRL = 2
+X509_LU_X509 = 1
+X509_LU_CRL = 2
 
 _ERR_LIB_PEM = 9
 _ERR_LIB_ASN1 = 13
@@ -92,33 +92,35 @@ def _add_certificates(ctx: Any, cadata: Any) -> None:
     take()
 
 
-def _objects(ctx: Any) -> Iterator[Any]:
-    """The store's objects, whose addresses hold until the next step. X509_STORE_get1_objects(3)"""
-    store = libssl.SSL_CTX_get_cert_store(ctx)
+def objects(store: Any) -> Iterator[Any]:
+    """The objects of a `X509_STORE*`, whose addresses hold until the next step.
+
+    X509_STORE_get1_objects(3)
+    """
     if not STORE_OBJECTS_ARE_COPIES:
         yield from stack(libcrypto.X509_STORE_get0_objects(store))
         return
-    objects = libcrypto.X509_STORE_get1_objects(store)
-    if not objects:
+    copies = libcrypto.X509_STORE_get1_objects(store)
+    if not copies:
         raise MemoryError("X509_STORE_get1_objects failed")
     try:
-        yield from stack(objects)
+        yield from stack(copies)
     finally:
-        for address in stack(objects):
+        for address in stack(copies):
             libcrypto.X509_OBJECT_free(address)
-        libcrypto.OPENSSL_sk_free(objects)
+        libcrypto.OPENSSL_sk_free(copies)
 
 
 def cert_store_stats(ctx: Any) -> dict[str, int]:
     """`ssl.SSLContext.cert_store_stats` of the `SSL_CTX*`."""
     stats = {"x509": 0, "crl": 0, "x509_ca": 0}
-    for address in _objects(ctx):
+    for address in objects(libssl.SSL_CTX_get_cert_store(ctx)):
         kind = libcrypto.X509_OBJECT_get_type(address)
-        if kind == _X509_LU_X509:
+        if kind == X509_LU_X509:
             stats["x509"] += 1
             certificate = libcrypto.X509_OBJECT_get0_X509(address)
             stats["x509_ca"] += bool(libcrypto.X509_check_ca(certificate))
-        elif kind == _X509_LU_CRL:
+        elif kind == X509_LU_CRL:
             stats["crl"] += 1
     return stats
 
@@ -126,8 +128,8 @@ def cert_store_stats(ctx: Any) -> dict[str, int]:
 def get_ca_certs(ctx: Any, binary_form: bool) -> list[Any]:
     """`ssl.SSLContext.get_ca_certs` of the `SSL_CTX*`."""
     found: list[bytes] = []
-    for address in _objects(ctx):
-        if libcrypto.X509_OBJECT_get_type(address) != _X509_LU_X509:
+    for address in objects(libssl.SSL_CTX_get_cert_store(ctx)):
+        if libcrypto.X509_OBJECT_get_type(address) != X509_LU_X509:
             continue
         certificate = libcrypto.X509_OBJECT_get0_X509(address)
         if libcrypto.X509_check_ca(certificate):

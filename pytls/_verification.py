@@ -10,8 +10,9 @@ from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from . import _trust
-from ._arguments import c_int, c_unsigned
+from ._arguments import c_int, c_unsigned, path
 from ._queue import from_queue
+from ._roots import Roots
 from .constants import HOSTFLAG_NEVER_CHECK_SUBJECT, VerifyFlags, VerifyMode
 from .errors import SSLError
 from .x509 import Purpose, _ASN1Object
@@ -29,6 +30,7 @@ class Verification:
     _handle: Any
     _check_hostname: bool
     _checks: int
+    _roots: Roots
 
     _windows_cert_stores = ("CA", "ROOT")
 
@@ -130,6 +132,10 @@ class Verification:
 
         Source: `ssl.SSLContext.load_verify_locations`; SSL_CTX_load_verify_locations(3).
         """
+        alone = cafile is not None and capath is None and cadata is None
+        if alone and self._roots.share_file(path(cafile, "cafile")):
+            return
+        self._roots.own()
         _trust.load_verify_locations(self._handle.ptr, cafile, capath, cadata)
 
     def set_default_verify_paths(self) -> None:
@@ -137,6 +143,9 @@ class Verification:
 
         Source: `ssl.SSLContext.set_default_verify_paths`; SSL_CTX_set_default_verify_paths(3).
         """
+        if self._roots.share_defaults():
+            return
+        self._roots.own()
         if not libssl.SSL_CTX_set_default_verify_paths(self._handle.ptr):
             raise from_queue()
 

@@ -17,6 +17,7 @@ from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
 from ._guise import guise
 from ._protocol import DEPRECATED, GENERAL, UNBOUND, deprecated, get_bound, new_context, set_bound
 from ._queue import from_queue, refusal, take
+from ._roots import Roots
 from ._verification import Verification
 from .constants import (
     _DEFAULT_CIPHERS,
@@ -74,6 +75,7 @@ class SSLContext(Verification, Algorithms):
         self = super().__new__(cls)
         self._protocol = c_int(protocol)
         self._handle = new_context(self._protocol)
+        self._roots = Roots(self._handle)
         self._hooks = Hooks(weakref.ref(self))
         self._check_hostname = False
         self._post_handshake_auth = False

@@ -1,0 +1,159 @@
+"""Authorities that are parsed once: what contexts share, and that none sees what another adds."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peers import connected
+from pki import Pki
+
+import pytls
+from pytls import _libssl as libssl
+from pytls import _roots
+
+shares = pytest.mark.skipif(
+    not _roots.SHARES_STORES, reason="SSL_CTX_set1_cert_store came with OpenSSL 1.1.1"
+)
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' files are new; and no test finds what another has left."""
+    monkeypatch.setattr(_roots, "_SETTLED", -1e9)
+    monkeypatch.setattr(_roots, "_known", {})
+
+
+def store(context: Any) -> int:
+    """The address of a context's store."""
+    return int(libssl.SSL_CTX_get_cert_store(context._handle.ptr))
+
+
+def believing(**places: Any) -> Any:
+    """A client's context with these authorities."""
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(**places)
+    return context
+
+
+def server(pki: Pki) -> ssl.SSLContext:
+    """Shows the certificate of `pki`'s authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki.server.both)
+    return context
+
+
+def handshake(client: Any, pki: Pki) -> None:
+    """Connect; raises when the server is not believed."""
+    from peers import Contexts
+
+    with connected(Contexts(client, server(pki))):
+        pass
+
+
+@shares
+def test_the_same_file_is_parsed_once(pki: Pki) -> None:
+    """Also by another spelling of its type; the contexts differ in nothing but that."""
+    first, second = believing(cafile=pki.ca), believing(cafile=Path(pki.ca))
+
+    assert store(first) == store(second)
+    assert second.cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}
+    handshake(first, pki)
+    handshake(second, pki)
+
+
+@pytest.mark.parametrize("kind", ["cafile", "cadata", "capath", "default"])
+def test_what_one_adds_no_other_sees(kind: str, pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whatever way it is added, to the first one or to a later one."""
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_of_others)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    first, second = believing(cafile=pki.ca), believing(cafile=pki.ca)
+    before = first.get_ca_certs(True)
+
+    if kind == "cafile":
+        second.load_verify_locations(cafile=pki.ca_of_others)
+    elif kind == "cadata":
+        second.load_verify_locations(cadata=Path(pki.ca_of_others).read_text())
+    elif kind == "capath":
+        second.load_verify_locations(capath=pki.ca_folder)
+    else:
+        second.load_default_certs()
+    third = believing(cafile=pki.ca)
+
+    assert store(second) != store(first)
+    assert second.cert_store_stats()["x509"] == (1 if kind == "capath" else 2)
+    assert first.get_ca_certs(True) == third.get_ca_certs(True) == before
+    for context in (first, second, third):
+        handshake(context, pki)
+
+
+def test_a_file_that_has_changed_is_read_anew(tmp_path: Path, pki: Pki) -> None:
+    """A context made before still believes what the file held then."""
+    file = tmp_path / "bundle.pem"
+    file.write_bytes(Path(pki.ca_of_others).read_bytes())
+    before = believing(cafile=file)
+    file.write_bytes(Path(pki.ca).read_bytes())
+    after = believing(cafile=file)
+
+    handshake(after, pki)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(before, pki)
+    os.remove(file)
+    with pytest.raises(FileNotFoundError):
+        believing(cafile=file)
+
+
+def test_a_file_that_may_still_change_is_not_kept(
+    tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two writes within the clock's resolution look like one."""
+    monkeypatch.setattr(_roots, "_SETTLED", 1e9)
+    assert store(believing(cafile=pki.ca)) != store(believing(cafile=pki.ca))
+
+
+@shares
+def test_the_default_places_are_those_of_the_moment(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment may name others at any time, or what has changed."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca)
+    first, second = pytls.create_default_context(), pytls.create_default_context()
+    assert store(first) == store(second)
+    assert len(first.get_ca_certs()) == 1
+
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_of_others)
+    other = pytls.create_default_context()
+    assert other.get_ca_certs(True) != first.get_ca_certs(True)
+
+    (tmp_path / "one.pem").touch()
+    assert store(pytls.create_default_context()) != store(other)
+
+
+def test_the_default_folder_is_looked_into_even_after_more_was_added(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy of a shared store looks up authorities where the shared one did."""
+    monkeypatch.setenv("SSL_CERT_FILE", pki.ca_of_others)
+    monkeypatch.setenv("SSL_CERT_DIR", pki.ca_folder)
+    plain, more = pytls.create_default_context(), pytls.create_default_context()
+    for context in (plain, more):
+        context.verify_flags &= ~pytls.VERIFY_X509_STRICT
+    more.load_verify_locations(cadata=Path(pki.self_signed.chain).read_text())
+
+    handshake(more, pki)
+    handshake(plain, pki)
+    # What a handshake has found in the folder is told of no context that comes later
+    assert len(pytls.create_default_context().get_ca_certs()) == 1
+
+
+def test_few_are_kept(pki: Pki, tmp_path: Path) -> None:
+    """A program that loads many files, one after the other, keeps the last ones only."""
+    for number in range(20):
+        file = tmp_path / f"{number}.pem"
+        file.write_bytes(Path(pki.ca).read_bytes())
+        believing(cafile=file)
+    assert len(_roots._known) <= 8
