@@ -15,15 +15,38 @@ from weakref import WeakValueDictionary
 
 from . import _libssl as C
 from .constants import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType
+from .errors import SSLError
 
 # By the address of the `SSL*`
 connections: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+UNHEARD = SSLError("the SNI callback was interrupted")
+"""In the place of what a callback has raised: a server's SNI callback has not answered yet.
+
+A signal's exception may come up where a trampoline begins. No Python catches it there, and OpenSSL
+goes on with whatever answer it finds.
+"""
 
 
 def _find_hook(ssl: int, kind: str) -> tuple[Any, Any]:
     """The connection of the `SSL*` and its hook called `kind`, None where there is none."""
     connection = connections.get(ssl)
     return connection, connection and getattr(connection.hooks, kind)
+
+
+def _ask(connection: Any, hook: Callable[..., Any], *arguments: Any) -> Any:
+    """What `hook` answers; meanwhile OpenSSL is in a call on `connection`, and takes no other."""
+    outer, connection.in_callback = connection.in_callback, True
+    try:
+        return hook(*arguments)
+    finally:
+        connection.in_callback = outer
+
+
+def _keep(connection: Any, error: BaseException) -> None:
+    """Have `error` raised by the call that drove the callback, unless there is one already."""
+    if connection.raised is None or connection.raised is UNHEARD:
+        connection.raised = error
 
 
 class Hooks:
@@ -91,22 +114,25 @@ def _fail_closed(answer: int) -> Callable[[Callable[..., int]], Callable[..., in
 
 
 def _on_servername(ssl: int, alert: Any, _: Any) -> int:
-    connection, hook = _find_hook(ssl, "servername")
-    if hook is None:
-        return C.SSL_TLSEXT_ERR_OK
     try:
-        owner = connection.owner
-        if owner is None:
-            alert[0] = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
-            return C.SSL_TLSEXT_ERR_ALERT_FATAL
-        name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
-        answer = hook(owner, name and name.decode("ascii"), connection.context)
+        connection, hook = _find_hook(ssl, "servername")
+        answer = None
+        if hook is not None:
+            owner = connection.owner
+            if owner is None:
+                alert[0] = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
+                return C.SSL_TLSEXT_ERR_ALERT_FATAL
+            name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
+            name = name and name.decode("ascii")
+            answer = _ask(connection, hook, owner, name, connection.context)
+        if answer is None:
+            if connection.raised is UNHEARD:
+                connection.raised = None
+            return C.SSL_TLSEXT_ERR_OK
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
         report(error)
         alert[0] = AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
         return C.SSL_TLSEXT_ERR_ALERT_FATAL
-    if answer is None:
-        return C.SSL_TLSEXT_ERR_OK
     try:
         alert[0] = int(answer.__index__())
     except BaseException:  # noqa: BLE001  # nothing may unwind through C
@@ -188,7 +214,7 @@ def _on_keylog(ssl: int, line: bytes) -> None:
                 file.write(line + b"\n")
                 file.flush()
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
-        connection.raised = connection.raised or error
+        _keep(connection, error)
 
 
 # --- messages
@@ -220,9 +246,10 @@ def _on_message(
             kind = body[0] if body else -1
             enum: Any = _TLSContentType if content == _SSL3_RT_HEADER else _TLSMessageType
             kind = _member(enum, kind)
-        hook(owner, "write" if written else "read", version, content, kind, body)
+        way = "write" if written else "read"
+        _ask(connection, hook, owner, way, version, content, kind, body)
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
-        connection.raised = connection.raised or error
+        _keep(connection, error)
 
 
 def _member(enum: Any, value: int) -> Any:
@@ -240,10 +267,10 @@ def _member(enum: Any, value: int) -> Any:
 def _on_psk_client(
     ssl: int, hint: bytes | None, identity: int, most_identity: int, psk: int, most_psk: int
 ) -> int:
-    _, hook = _find_hook(ssl, "psk_client")
+    connection, hook = _find_hook(ssl, "psk_client")
     if hook is None:
         return 0
-    name, key = hook(hint.decode("utf-8") if hint is not None else None)
+    name, key = _ask(connection, hook, hint.decode("utf-8") if hint is not None else None)
     encoded = str.encode(name, "utf-8") if name is not None else b""
     if len(encoded) + 1 > most_identity:
         return 0
@@ -253,10 +280,11 @@ def _on_psk_client(
 
 @_fail_closed(0)
 def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) -> int:
-    _, hook = _find_hook(ssl, "psk_server")
+    connection, hook = _find_hook(ssl, "psk_server")
     if hook is None:
         return 0
-    return _put_key(psk, hook(identity.decode("utf-8") if identity else None), most_psk)
+    key = _ask(connection, hook, identity.decode("utf-8") if identity else None)
+    return _put_key(psk, key, most_psk)
 
 
 def _put_key(room: int, key: Any, most: int) -> int:

@@ -21,7 +21,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._agreed import Agreed
 from ._arguments import RECORD, borrow, give_back
-from ._callbacks import Hooks, connections
+from ._callbacks import UNHEARD, Hooks, connections
 from ._handle import Handle
 from ._libcrypto import ERR_clear_error
 from ._libssl import (
@@ -35,6 +35,7 @@ from ._libssl import (
 from ._queue import from_queue, from_ssl, take
 from .bio import BIO, MemoryBIO
 from .constants import SSLErrorNumber
+from .errors import SSLError
 
 WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
 WANT_WRITE = -int(SSLErrorNumber.SSL_ERROR_WANT_WRITE)
@@ -82,6 +83,7 @@ class Connection(Agreed):
         "_shutdown_sent",
         "ctx",
         "hooks",
+        "in_callback",
         "on_socket",
         "ptr",
         "raised",
@@ -111,6 +113,10 @@ class Connection(Agreed):
         self.on_socket = False
         #: what a callback has raised: the call that drove it raises it
         self.raised: BaseException | None = None
+        if server_side and hooks.servername is not None:
+            self.raised = UNHEARD
+        #: whether a callback of the program's own is running
+        self.in_callback = False
         self.server_side = server_side
         self.server_hostname = server_hostname
 
@@ -224,6 +230,8 @@ class Connection(Agreed):
         SSL_do_handshake(3)
         """
         with self._lock:
+            if self.in_callback:
+                raise self._in_use()
             ERR_clear_error()
             ret = SSL_do_handshake(self.ptr)
             if ret == 1:
@@ -241,6 +249,8 @@ class Connection(Agreed):
         """
         record = borrow()
         with self._lock:
+            if self.in_callback:
+                raise self._in_use()
             count = SSL_read(self.ptr, record, size if size < RECORD else RECORD)
             if count > 0:
                 data: bytes = record[:count]
@@ -263,6 +273,8 @@ class Connection(Agreed):
         SSL_read(3)
         """
         with self._lock:
+            if self.in_callback:
+                raise self._in_use()
             count: int = SSL_read(self.ptr, room, size)
             if count > 0:
                 if self.raised:
@@ -284,6 +296,8 @@ class Connection(Agreed):
         SSL_write(3)
         """
         with self._lock:
+            if self.in_callback:
+                raise self._in_use()
             if size == 0:
                 # SSL_write(3): with nothing to write its answer is undefined
                 return self._write_nothing()
@@ -312,6 +326,8 @@ class Connection(Agreed):
         SSL_shutdown(3); RFC 8446 §6.1
         """
         with self._lock:
+            if self.in_callback:
+                raise self._in_use()
             ERR_clear_error()
             ret = SSL_shutdown(self.ptr)
             if ret == 0 and not self._shutdown_sent:
@@ -336,12 +352,14 @@ class Connection(Agreed):
 
     def _want_or_raise(self, code: int, ret: int) -> int:
         """The Want for `code`, which SSL_get_error gave for `ret`, or its exception."""
-        if self.raised is None and code in _WANTS:
+        raised = self.raised
+        if code in _WANTS and (raised is None or raised is UNHEARD):
             return -code
         c_errno = get_errno()
         set_errno(0)
         packed = take()
-        self._raise_from_callback()
+        if raised is not UNHEARD:
+            self._raise_from_callback()
         if packed and libssl.SSL_is_init_finished(self.ptr):
             # Somebody else's entry made SSL_get_error lie: after a fatal error of this
             # connection's own it would be back in the state before the handshake
@@ -353,7 +371,14 @@ class Connection(Agreed):
         raise from_ssl(code, ret, packed, c_errno, self)
 
     def _raise_from_callback(self) -> None:
+        if self.raised is UNHEARD:
+            if self.hooks.servername is not None:
+                raise SSLError(*UNHEARD.args)  # now and ever after
+            self.raised = None
         if self.raised is not None:
             error, self.raised = self.raised, None
             take()
             raise error
+
+    def _in_use(self) -> Exception:
+        return RuntimeError("a callback cannot go on with the connection that has called it")

@@ -6,6 +6,7 @@ import array
 import contextlib
 import copy
 import pickle
+import sys
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -15,6 +16,8 @@ from peers import RECORD, Contexts, connected
 from pki import HOSTNAME, Pki
 
 import pytls
+from pytls import _callbacks
+from pytls import _libssl as C
 
 
 def client(pki: Pki) -> Any:
@@ -174,3 +177,89 @@ def test_engine_after_its_descriptor(pki: Pki, before: Any, first: int) -> None:
             for call in calls[first:] + calls[:first]:
                 with contextlib.suppress(pytls.SSLError):
                     assert call() in (b"", 0)
+
+
+# --- callbacks that misbehave
+
+
+@pytest.fixture
+def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The exceptions that nobody could catch."""
+    caught: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: caught.append(told.exc_value))
+    return caught
+
+
+@pytest.mark.parametrize("name", ["do_handshake", "read", "write", "unwrap"])
+def test_going_on_in_an_sni_callback(pki: Pki, unraisable: list[Any], name: str) -> None:
+    """OpenSSL is in a call on the connection; another one within would end the process."""
+    arguments = [b"*"] if name == "write" else []
+    context = server(pki)
+    context.sni_callback = lambda end, *_: getattr(end, name)(*arguments)
+    with pytest.raises(pytls.SSLError):
+        shake_hands(*objects(client(pki), context))
+    assert [type(error) for error in unraisable] == [RuntimeError]
+
+
+@pytest.mark.parametrize("name", ["do_handshake", "read", "write", "unwrap"])
+def test_going_on_in_a_message_callback(pki: Pki, name: str) -> None:
+    """The same, and there the exception comes out."""
+    arguments = [b"*"] if name == "write" else []
+    context = client(pki)
+    context._msg_callback = lambda end, *_: getattr(end, name)(*arguments)
+    with pytest.raises(RuntimeError, match="callback"):
+        shake_hands(*objects(context, server(pki)))
+
+
+def test_asking_in_an_sni_callback(pki: Pki) -> None:
+    """What asks only is answered."""
+    context = server(pki)
+    asked = []
+    context.sni_callback = lambda end, *_: asked.append((end.version(), end.pending(), end.session))
+    shake_hands(*objects(client(pki), context))
+    assert asked
+
+
+def test_sni_callback_that_never_began(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's exception where the callback begins: OpenSSL goes on, but the server does not.
+
+    Such an exception comes up before the trampoline's first line, so it stands for one here.
+    """
+
+    def interrupted(*_: object) -> int:
+        return C.SSL_TLSEXT_ERR_OK
+
+    monkeypatch.setitem(_callbacks._made, "servername", C.servername_cb(interrupted))
+    context = server(pki)
+    context.sni_callback = lambda *_: None
+    near, far = objects(client(pki), context)
+    with contextlib.suppress(pytls.SSLWantReadError):
+        near.do_handshake()
+    with contextlib.suppress(pytls.SSLWantReadError):
+        far.do_handshake()
+    near.do_handshake()
+    near.write(b"secret")
+    for call in far.do_handshake, far.read, partial(far.write, b"secret"), far.do_handshake:
+        with pytest.raises(pytls.SSLError, match="SNI callback"):
+            call()
+
+
+def test_sni_callback_taken_away(pki: Pki) -> None:
+    """Nobody has to answer once there is no callback any more."""
+    context = server(pki)
+    context.sni_callback = lambda *_: None
+    ends = objects(client(pki), context)
+    context.sni_callback = None
+    shake_hands(*ends)
+    ends[0].write(b"secret")
+    assert ends[1].read() == b"secret"
+
+
+def test_sni_callback_may_answer_with_a_context(pki: Pki) -> None:
+    """Which has no callback of its own."""
+    context = server(pki)
+    other = server(pki)
+    context.sni_callback = lambda end, *_: setattr(end, "context", other)
+    near, far = objects(client(pki), context)
+    shake_hands(near, far)
+    assert far.context is other
