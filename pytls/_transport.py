@@ -146,12 +146,12 @@ class Transport(Facts, _socket.socket):
             self._writing.release()
 
     def _real_close(self, *args: Any) -> None:
+        connection, self._sslobj = self._sslobj, None
         waiter = self._waiter
-        if waiter is not None and waiter.busy:
+        if waiter is not None and waiter.end():
             # The kernel keeps a descriptor that somebody waits for: end the wait first
             with suppress(OSError):
                 super().shutdown(_socket.SHUT_RDWR)
-        connection, self._sslobj = self._sslobj, None
         if connection is not None:
             connection.detach()
         super()._real_close(*args)  # type: ignore[misc]  # `socket` keeps it private

@@ -27,18 +27,20 @@ else:
 class Waiter:
     """Waits for one descriptor; any number of threads at once."""
 
-    __slots__ = ("_fd", "_idle", "_waiting")
+    __slots__ = ("_ended", "_fd", "_idle", "_waiting")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         # A poll object serves one thread at a time: (for reading, for writing)
         self._idle: tuple[list[Any], list[Any]] = ([], [])
-        self._waiting = 0
+        # A process's id for each of its threads: a fork leaves the others behind
+        self._waiting: list[int] = []
+        self._ended = False
 
-    @property
-    def busy(self) -> bool:
-        """Whether a thread is waiting."""
-        return self._waiting > 0
+    def end(self) -> bool:
+        """Let nobody begin to wait any more; whether a thread is waiting."""
+        self._ended = True
+        return os.getpid() in self._waiting
 
     def wait(self, for_writing: bool, timeout: float | None) -> bool:
         """Wait until the descriptor is ready, closed or broken.
@@ -47,8 +49,10 @@ class Waiter:
         :param timeout: seconds; None: for ever.
         :returns: False when the time is over.
         """
-        self._waiting += 1
+        self._waiting.append(os.getpid())
         try:
+            if self._ended:  # in this order: whoever ends it has seen us or is seen
+                return True
             if not hasattr(select, "poll"):
                 return self._select(for_writing, timeout)
             idle = self._idle[for_writing]
@@ -65,7 +69,7 @@ class Waiter:
             finally:
                 idle.append(poller)
         finally:
-            self._waiting -= 1
+            self._waiting.pop()
 
     def _select(self, for_writing: bool, timeout: float | None) -> bool:
         ready = [self._fd]

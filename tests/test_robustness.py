@@ -5,19 +5,22 @@ from __future__ import annotations
 import array
 import contextlib
 import copy
+import os
 import pickle
 import sys
+import time
 from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
-from peers import RECORD, Contexts, connected
+from peers import RECORD, Background, Contexts, connected, tcp_pair
 from pki import HOSTNAME, Pki
 
 import pytls
 from pytls import _callbacks
 from pytls import _libssl as C
+from pytls._wait import Waiter
 
 
 def client(pki: Pki) -> Any:
@@ -263,3 +266,32 @@ def test_sni_callback_may_answer_with_a_context(pki: Pki) -> None:
     near, far = objects(client(pki), context)
     shake_hands(near, far)
     assert far.context is other
+
+
+# --- other threads, other processes
+
+
+def test_no_wait_begins_after_the_end() -> None:
+    """A thread on its way into a wait for a closed descriptor would wait for whoever gets it."""
+    near, far = tcp_pair()
+    with near, far:
+        waiter = Waiter(near.fileno())
+        assert not waiter.end()
+        assert waiter.wait(False, None)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_close_in_a_forked_process(pki: Pki) -> None:
+    """It ends the child's part alone, though a thread of the parent waits for the same peer."""
+    with connected(Contexts(client(pki), server(pki))) as pair:
+        reading = Background(pair.server.recv, 5)
+        while not pair.server._waiter._waiting:
+            time.sleep(0.01)
+        child = os.fork()
+        if not child:
+            pair.server.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        pair.client.sendall(b"hello")
+        assert reading.result() == b"hello"
