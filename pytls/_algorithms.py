@@ -20,6 +20,14 @@ class Algorithms:
 
     _handle: Any
 
+    @property
+    def security_level(self) -> int:
+        """0 to 5: how weak a key or algorithm may be. SSL_CTX_get_security_level(3)
+
+        Source: `ssl.SSLContext.security_level`.
+        """
+        return int(libssl.SSL_CTX_get_security_level(self._handle.ptr))
+
     def set_ciphers(self, ciphers: str, /) -> None:
         """Allow the ciphers of TLS 1.2 and below that the list names, in its order.
 

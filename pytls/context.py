@@ -12,36 +12,28 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from . import _python as python
 from ._algorithms import Algorithms
-from ._arguments import as_bytes, c_int, c_unsigned, text
+from ._arguments import as_bytes, c_int, text
 from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
 from ._guise import guise
-from ._protocol import DEPRECATED, GENERAL, UNBOUND, deprecated, get_bound, new_context, set_bound
+from ._protocol import DEPRECATED, deprecated, new_context
 from ._queue import from_queue, refusal, take
 from ._roots import Roots
 from ._verification import Verification
+from ._versions import Versions
 from .constants import (
     _DEFAULT_CIPHERS,
     HOSTFLAG_NO_PARTIAL_WILDCARDS,
     Options,
-    TLSVersion,
     VerifyFlags,
     VerifyMode,
     _SSLMethod,
 )
 from .errors import SSLError
 
-_OP_NO_VERSIONS = (
-    Options.OP_NO_SSLv3
-    | Options.OP_NO_TLSv1
-    | Options.OP_NO_TLSv1_1
-    | Options.OP_NO_TLSv1_2
-    | Options.OP_NO_TLSv1_3
-)
 _OP_DONT_INSERT_EMPTY_FRAGMENTS = 0x800
-_OLD_VERSIONS = (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1)
 
 
-class SSLContext(Verification, Algorithms):
+class SSLContext(Verification, Algorithms, Versions):
     """Settings, certificates and private keys for the connections made from it.
 
     :param protocol: one of PROTOCOL_*; PROTOCOL_TLS_CLIENT and PROTOCOL_TLS_SERVER are for
@@ -176,83 +168,6 @@ class SSLContext(Verification, Algorithms):
         if isinstance(hostname, str):
             return hostname.encode("idna").decode("ascii")
         return hostname.decode("ascii")  # type: ignore[no-any-return]  # bytes, or AttributeError
-
-    # --- protocol versions and options
-
-    @property
-    def protocol(self) -> _SSLMethod:
-        """The PROTOCOL_* of the constructor. Source: `ssl.SSLContext.protocol`."""
-        return _SSLMethod(self._protocol)
-
-    @property
-    def options(self) -> Options:
-        """OP_* flags; clear one with ``context.options &= ~pytls.OP_…``.
-
-        Source: `ssl.SSLContext.options`; SSL_CTX_set_options(3).
-        """
-        return Options(libssl.SSL_CTX_get_options(self._handle.ptr))
-
-    @options.setter
-    def options(self, value: int) -> None:
-        value = c_unsigned(value, 64)
-        ctx = self._handle.ptr
-        present: int = libssl.SSL_CTX_get_options(ctx)
-        if value & ~present & _OP_NO_VERSIONS:
-            deprecated("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are")
-        if present & ~value:
-            libssl.SSL_CTX_clear_options(ctx, present & ~value)
-        if value & ~present:
-            libssl.SSL_CTX_set_options(ctx, value & ~present)
-
-    @property
-    def minimum_version(self) -> TLSVersion:
-        """The lowest version allowed; TLSVersion.MINIMUM_SUPPORTED: no bound.
-
-        Source: `ssl.SSLContext.minimum_version`; SSL_CTX_set_min_proto_version(3).
-        """
-        return self._get_bound("minimum")
-
-    @minimum_version.setter
-    def minimum_version(self, value: int) -> None:
-        if value == TLSVersion.SSLv3:
-            libssl.SSL_CTX_clear_options(self._handle.ptr, Options.OP_NO_SSLv3)
-        self._set_bound("minimum", value)
-
-    @property
-    def maximum_version(self) -> TLSVersion:
-        """The highest version allowed; TLSVersion.MAXIMUM_SUPPORTED: no bound.
-
-        Source: `ssl.SSLContext.maximum_version`; SSL_CTX_set_max_proto_version(3).
-        """
-        return self._get_bound("maximum")
-
-    @maximum_version.setter
-    def maximum_version(self, value: int) -> None:
-        self._set_bound("maximum", value)
-
-    def _get_bound(self, bound: str) -> TLSVersion:
-        if self._protocol not in GENERAL:
-            return TLSVersion(UNBOUND[bound])
-        return TLSVersion(get_bound(self._handle, bound))
-
-    def _set_bound(self, bound: str, value: int) -> None:
-        value = c_int(value)
-        if self._protocol not in GENERAL:
-            raise ValueError(
-                "The context's protocol doesn't support modification of highest and lowest version."
-            )
-        if value in _OLD_VERSIONS:
-            deprecated(f"ssl.TLSVersion.{TLSVersion(value).name} is", stacklevel=4)
-        if not set_bound(self._handle, bound, value):
-            raise ValueError(f"Unsupported protocol version 0x{value:x}")
-
-    @property
-    def security_level(self) -> int:
-        """0 to 5: how weak a key or algorithm may be. SSL_CTX_get_security_level(3)
-
-        Source: `ssl.SSLContext.security_level`.
-        """
-        return int(libssl.SSL_CTX_get_security_level(self._handle.ptr))
 
     # --- credentials
 

@@ -35,7 +35,7 @@ LAYERS = """
     bio rand session _callbacks _certificate _protocol
     x509 _credentials
     _agreed _chain _throwaway
-    _algorithms _trust
+    _algorithms _trust _versions
     _roots
     _verification
     context connection
