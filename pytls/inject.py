@@ -40,7 +40,8 @@ def inject_into_ssl() -> None:
     """Let pytls take the place of `ssl` for the whole process; a second call does nothing.
 
     From now on ``import ssl`` gives pytls. Modules that have imported `ssl` before see pytls in
-    it, too: asyncio, http.client, urllib, smtplib, ftplib, imaplib, poplib, third parties.
+    it, too: asyncio, http.client, urllib, smtplib, ftplib, imaplib, poplib, third parties. Where
+    there is no `_ssl`, there is one now, with what programs import of it.
 
     It cannot reach, so call it early:
 
@@ -49,20 +50,23 @@ def inject_into_ssl() -> None:
       no instances of pytls's classes;
     - modules that were imported on a Python without `_ssl` and found no TLS then: http.client,
       for one, has no HTTPSConnection;
-    - the extension module `_ssl`, and other processes.
+    - the extension module `_ssl`, where there is one, and other processes.
 
     Not in `ssl`.
     """
     if _undo:
         return
-    present = sys.modules.get("ssl", _ABSENT)
+    present = sys.modules.get("ssl")
     if present is _package:
         return
     if type(present) is ModuleType:
         present.__class__ = _View
         _undo.append(lambda: object.__setattr__(present, "__class__", ModuleType))
-    sys.modules["ssl"] = _package
-    _undo.append(lambda: _restore(present))
+    _put("ssl", _package)
+    if sys.modules.get("_ssl") is None:  # pytls has tried to import it
+        from . import _extension
+
+        _put("_ssl", _extension.module())
     for module_name, name, ours in _KEPT:
         module = sys.modules.get(module_name)
         if module is not None and hasattr(module, name):
@@ -82,10 +86,17 @@ def extract_from_ssl() -> None:
         _undo.pop()()
 
 
-def _restore(present: Any) -> None:
-    if sys.modules.get("ssl") is not _package:
-        return  # somebody else has the place by now
-    if present is _ABSENT:
-        del sys.modules["ssl"]
-    else:
-        sys.modules["ssl"] = present
+def _put(name: str, module: ModuleType) -> None:
+    """Let `module` be imported by `name`."""
+    present = sys.modules.get(name, _ABSENT)
+    sys.modules[name] = module
+
+    def restore() -> None:
+        if sys.modules.get(name) is not module:
+            return  # somebody else has the place by now
+        if present is _ABSENT:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = present  # type: ignore[assignment]  # None forbids the import
+
+    _undo.append(restore)

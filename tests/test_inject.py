@@ -59,6 +59,49 @@ def test_whoever_has_imported_it_before_follows() -> None:
     )
 
 
+def test_without_an_extension_module_there_is_one() -> None:
+    """For those who look into `_ssl` themselves; it goes with the rest."""
+    python(
+        WITHOUT_SSL + "import pytls\n"
+        "pytls.inject_into_ssl()\n"
+        "import _ssl\n"
+        "assert (_ssl.ENCODING_PEM, _ssl.ENCODING_DER) == (1, 2)\n"
+        "assert _ssl.SSLError is pytls.SSLError and _ssl.MemoryBIO is pytls.MemoryBIO\n"
+        "assert type(_ssl.CERT_REQUIRED) is int and _ssl.PROTO_TLSv1_3 == 0x304\n"
+        "assert _ssl.HAS_SNI and _ssl.OPENSSL_VERSION == pytls.OPENSSL_VERSION\n"
+        "pytls.extract_from_ssl()\n"
+        "assert sys.modules['_ssl'] is None\n"
+    )
+
+
+def test_an_extension_module_that_is_there_stays() -> None:
+    """The interpreter's own `ssl` goes on to need it."""
+    pytest.importorskip("_ssl")
+    python(
+        "import _ssl as before, pytls\n"
+        "pytls.inject_into_ssl()\n"
+        "import _ssl\n"
+        "assert _ssl is before and _ssl.MemoryBIO is not pytls.MemoryBIO\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["options", "minimum_version", "maximum_version", "verify_flags", "verify_mode"]
+)
+def test_a_replacement_for_the_context_reaches_its_settings(name: str) -> None:
+    """Who puts a subclass in the place of SSLContext goes around it, as truststore does."""
+    python(
+        "import pytls; pytls.inject_into_ssl()\n"
+        "import ssl\n"
+        "original = ssl.SSLContext\n"
+        "base = super(original, original)\n"
+        "ssl.SSLContext = type('SSLContext', (original,), {})\n"
+        "context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"
+        f"base.{name}.__set__(context, context.{name})\n"
+        f"assert base.{name}.__get__(context) == context.{name}\n"
+    )
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_page_is_fetched_through_it(pki: Pki, when: str) -> None:
     """urllib, imported before or after, and both ends of the connection are pytls's."""

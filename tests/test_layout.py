@@ -42,7 +42,7 @@ LAYERS = """
     _facts _ferry _wait
     object _transport
     socket
-    defaults _loopback
+    defaults _extension _loopback
     shortcuts _inventory
     inject
     __init__
