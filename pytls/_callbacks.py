@@ -183,7 +183,17 @@ def _find(wire: bytes, name: bytes) -> int:
 
 # --- key log
 
-_keylog_lock = threading.Lock()
+# A signal's handler may shake hands while a line is being written
+_keylog_lock = threading.RLock()
+
+
+def _after_fork() -> None:
+    global _keylog_lock  # noqa: PLW0603  # the one of a thread that the child does not have
+    _keylog_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def open_keylog(filename: Any) -> Any:

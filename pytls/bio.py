@@ -147,3 +147,16 @@ class _Both:
     def __exit__(self, *error: object) -> None:
         self._second.__exit__(*error)
         self._first.__exit__(*error)
+
+
+def renew(lock: Any, renewed: dict[Any, Any]) -> Any:
+    """`lock` or, when a thread holds it that a fork has left behind, another in its place.
+
+    :param renewed: what came in the place of which; the same for all that may share a lock.
+    """
+    if isinstance(lock, _Both):
+        return _Both(renew(lock._first, renewed), renew(lock._second, renewed))
+    if lock.acquire(blocking=False):
+        lock.release()
+        return lock
+    return renewed.setdefault(lock, RLock())

@@ -11,6 +11,7 @@ stop a writer.
 
 from __future__ import annotations
 
+import os
 import weakref
 from ctypes import c_size_t, get_errno, set_errno
 from errno import EAGAIN, EWOULDBLOCK
@@ -33,7 +34,7 @@ from ._libssl import (
     SSL_write,
 )
 from ._queue import from_queue, from_ssl, take
-from .bio import BIO, MemoryBIO
+from .bio import BIO, MemoryBIO, renew
 from .constants import SSLErrorNumber
 from .errors import SSLError
 
@@ -382,3 +383,16 @@ class Connection(Agreed):
 
     def _in_use(self) -> Exception:
         return RuntimeError("a callback cannot go on with the connection that has called it")
+
+
+def _after_fork() -> None:
+    """In a forked child: let it close what it has, whatever other threads were about."""
+    renewed: dict[Any, Any] = {}
+    for connection in list(connections.values()):
+        for holder in (connection, connection._incoming, connection._outgoing):
+            if holder is not None:
+                holder._lock = renew(holder._lock, renewed)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -7,14 +7,16 @@ import contextlib
 import copy
 import os
 import pickle
+import signal
 import sys
+import threading
 import time
 from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
-from peers import RECORD, Background, Contexts, connected, tcp_pair
+from peers import DEADLINE, RECORD, Background, Contexts, connected, tcp_pair
 from pki import HOSTNAME, Pki
 
 import pytls
@@ -185,17 +187,11 @@ def test_engine_after_its_descriptor(pki: Pki, before: Any, first: int) -> None:
 # --- callbacks that misbehave
 
 
-@pytest.fixture
-def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The exceptions that nobody could catch."""
-    caught: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda told: caught.append(told.exc_value))
-    return caught
-
-
 @pytest.mark.parametrize("name", ["do_handshake", "read", "write", "unwrap"])
-def test_going_on_in_an_sni_callback(pki: Pki, unraisable: list[Any], name: str) -> None:
+def test_going_on_in_an_sni_callback(pki: Pki, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """OpenSSL is in a call on the connection; another one within would end the process."""
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: unraisable.append(told.exc_value))
     arguments = [b"*"] if name == "write" else []
     context = server(pki)
     context.sni_callback = lambda end, *_: getattr(end, name)(*arguments)
@@ -271,6 +267,12 @@ def test_sni_callback_may_answer_with_a_context(pki: Pki) -> None:
 # --- other threads, other processes
 
 
+def forks(test: Any) -> Any:
+    """For a test that forks, which Python 3.12 and later warn of beside threads."""
+    test = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")(test)
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")(test)
+
+
 def test_no_wait_begins_after_the_end() -> None:
     """A thread on its way into a wait for a closed descriptor would wait for whoever gets it."""
     near, far = tcp_pair()
@@ -280,8 +282,7 @@ def test_no_wait_begins_after_the_end() -> None:
         assert waiter.wait(False, None)
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@forks
 def test_close_in_a_forked_process(pki: Pki) -> None:
     """It ends the child's part alone, though a thread of the parent waits for the same peer."""
     with connected(Contexts(client(pki), server(pki))) as pair:
@@ -295,3 +296,28 @@ def test_close_in_a_forked_process(pki: Pki) -> None:
         os.waitpid(child, 0)
         pair.client.sendall(b"hello")
         assert reading.result() == b"hello"
+
+
+@forks
+def test_close_in_a_forked_process_within_a_call(pki: Pki) -> None:
+    """A thread that the child does not have may hold the connection's lock."""
+    called, answer = threading.Event(), threading.Event()
+    context = server(pki)
+    context.sni_callback = lambda *_: called.set() or (answer.wait(DEADLINE) and None)
+    near, far = tcp_pair()
+    with context.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as end:
+        accepting = Background(end.do_handshake)
+        with client(pki).wrap_socket(
+            near, server_hostname=HOSTNAME, do_handshake_on_connect=False
+        ) as other:
+            connecting = Background(other.do_handshake)
+            assert called.wait(DEADLINE)
+            child = os.fork()
+            if not child:
+                signal.alarm(5)
+                end.close()
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            answer.set()
+            accepting.result()
+            connecting.result()
