@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 import pytest
 
@@ -18,11 +19,12 @@ FOLDERS = {
         for name in ("ossl102", "ossl111", "ossl30", "ossl35", "ossl36", "ossl40")
     },
 }
-FILES = ("opensslv", "ssl", "ssl3", "tls1", "dtls1", "x509", "x509_vfy", "x509v3", "prov_ssl")
+FILES = "opensslv bio ssl ssl3 tls1 dtls1 x509 x509_vfy x509v3 prov_ssl".split()
 
 _COMMENT = re.compile(r"/\*.*?\*/|\\\n", re.DOTALL)
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(\([^)]*\))?[ \t]+(.+?)[ \t]*$", re.MULTILINE)
 _CAST = re.compile(r"\((?:unsigned |signed )?(?:uint64_t|long|int)\)")
+_POINTER = re.compile(r"\((?:const )?[\w()]+ ?\*+\)|\(void ?\(\*\) ?\((?:void)?\)\)")
 _NUMBER = re.compile(r"\b(0[xX][0-9a-fA-F]+|[0-9]+)[uUlL]*\b")
 
 
@@ -46,6 +48,17 @@ class Macros(Mapping[str, int]):
         except (SyntaxError, NameError, TypeError, AttributeError):
             raise KeyError(name) from None
 
+    def parameters(self, name: str) -> list[str]:
+        """The names of what a macro takes; none where it is a number, or no macro."""
+        head, colon, _ = self._bodies.get(name, "").partition(": ")
+        return re.findall(r"\w+", head)[1:] if colon else []
+
+    def do(self, name: str, arguments: Iterable[Any], functions: Mapping[str, Any]) -> None:
+        """Do what a macro does with its arguments: it calls some of `functions`."""
+        body = _POINTER.sub("", self._bodies[name].partition(": ")[2])
+        given = dict(zip(self.parameters(name), arguments), NULL=None)
+        eval(body, {"__builtins__": {}}, ChainMap(given, functions, self))
+
     def __iter__(self) -> Any:
         return iter(self._bodies)
 
@@ -64,7 +77,9 @@ class Macros(Mapping[str, int]):
 def of(name: str) -> Macros:
     """The macros of one of FOLDERS; the test is skipped where it was not fetched."""
     if not (FOLDERS[name] / "openssl" / "ssl.h").exists():
-        pytest.skip(
-            f"no headers: {'libssl-dev' if name == 'system' else 'tools/matrix.py headers'}"
-        )
+        system = name == "system"
+        what = f"no headers: {'libssl-dev' if system else 'tools/matrix.py headers'}"
+        if system and "CI" in os.environ:
+            pytest.fail(what)
+        pytest.skip(what)
     return Macros(FOLDERS[name])
