@@ -14,6 +14,7 @@ from . import OPENSSL_VERSION, __version__
 from ._connect import VERSIONS, connect, target
 from ._doctor import examine
 from ._report import Answer, as_json, printable, write
+from ._run import run, split
 
 DESCRIPTION = "The standard library's ssl module in pure Python, over the system's OpenSSL."
 
@@ -24,8 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: the arguments; by default those of the process.
     :returns: the exit code: 0 when all is well, 1 when not.
     :raises SystemExit: wrong arguments (2), or help was asked for (0).
+    :raises BaseException: whatever ends a program that was to be run.
     """
-    arguments = _parser().parse_args(argv)
+    own, program = split(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(own)
+    if arguments.ask is run:
+        if program in ([], ["-m"]):
+            arguments.error("nothing to run: name a SCRIPT, or a module with -m MODULE")
+        run(program, arguments.children)
+        return 0
     try:
         answer: Answer = arguments.ask(arguments)
         if arguments.json:
@@ -53,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_doctor(commands)
     _add_connect(commands)
+    _add_run(commands)
     return parser
 
 
@@ -109,6 +118,21 @@ def _add_connect(commands: Any) -> None:
         default=10,
         help="how long to wait for the connection, and then for the handshake (10 by default)",
     )
+
+
+def _add_run(commands: Any) -> None:
+    parser = commands.add_parser(
+        "run",
+        usage="python -m pytls run [-h] [--children] (SCRIPT | -m MODULE) [ARGUMENT ...]",
+        help="run a program with pytls in the place of ssl",
+        description="Run a Python program in which pytls takes the place of ssl before anything "
+        "else happens, and which ends as if it was run directly.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--children", action="store_true", help="let the Pythons that it starts do the same"
+    )
+    parser.set_defaults(ask=run, error=parser.error)
 
 
 def _command(

@@ -46,8 +46,9 @@ LAYERS = """
     shortcuts _inventory
     inject
     __init__
-    _connect _doctor
+    _connect _doctor _run
     __main__
+    sitecustomize
 """.split("\n")[1:-1]
 LAYER = {name: number for number, row in enumerate(LAYERS) for name in row.split()}
 
