@@ -263,7 +263,7 @@ class Connection(Agreed):
             code = SSL_get_error(self.ptr, count)
             if code == _ZERO_RETURN and self._peer_has_closed():
                 return b""
-            return self._want_or_raise(code, count)
+            return self._want_or_raise(code, count, reading=True) or b""
 
     def read_into(self, room: Any, size: int) -> int:
         """Decrypt up to `size` bytes (at least 1) into the C buffer `room`.
@@ -284,7 +284,7 @@ class Connection(Agreed):
             code = SSL_get_error(self.ptr, count)
             if code == _ZERO_RETURN and self._peer_has_closed():
                 return 0
-            return self._want_or_raise(code, count)
+            return self._want_or_raise(code, count, reading=True)
 
     def write(self, data: Any, size: int) -> int:
         """Encrypt and send the `size` bytes of `data`, bytes or a C buffer: all or a Want.
@@ -351,8 +351,11 @@ class Connection(Agreed):
         """Whether the peer has closed TLS in order, and we have not."""
         return bool(libssl.SSL_get_shutdown(self.ptr) == libssl.SSL_RECEIVED_SHUTDOWN)
 
-    def _want_or_raise(self, code: int, ret: int) -> int:
-        """The Want for `code`, which SSL_get_error gave for `ret`, or its exception."""
+    def _want_or_raise(self, code: int, ret: int, reading: bool = False) -> int:
+        """The Want for `code`, which SSL_get_error gave for `ret`, or its exception.
+
+        :returns: a Want; when `reading`, DONE after the peer's close_notify.
+        """
         raised = self.raised
         if code in _WANTS and (raised is None or raised is UNHEARD):
             return -code
@@ -367,6 +370,8 @@ class Connection(Agreed):
             again: int = SSL_get_error(self.ptr, ret)
             if again in _WANTS:
                 return -again
+            if reading and again == _ZERO_RETURN and self._peer_has_closed():
+                return DONE
         if not self.on_socket or c_errno in (EAGAIN, EWOULDBLOCK):
             c_errno = 0
         raise from_ssl(code, ret, packed, c_errno, self)

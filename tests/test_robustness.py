@@ -21,6 +21,7 @@ from pki import HOSTNAME, Pki
 
 import pytls
 from pytls import _callbacks
+from pytls import _libcrypto as libcrypto
 from pytls import _libssl as C
 from pytls._wait import Waiter
 
@@ -321,3 +322,27 @@ def test_close_in_a_forked_process_within_a_call(pki: Pki) -> None:
             answer.set()
             accepting.result()
             connecting.result()
+
+
+# --- what others have left in OpenSSL's error queue
+
+
+def leave_an_error() -> None:
+    """As another user of the same libcrypto may, in this thread."""
+    assert not libcrypto.OBJ_txt2obj(b"no object identifier", True)
+    assert libcrypto.ERR_peek_error()
+
+
+@pytest.mark.parametrize("buffer", [None, bytearray(1)], ids=["read", "read into"])
+def test_close_notify_beside_an_old_error(pki: Pki, buffer: bytearray | None) -> None:
+    """The end is the end."""
+    near, far = objects(client(pki), server(pki))
+    shake_hands(near, far)
+    for _ in range(3):  # a client's first read is of its tickets
+        leave_an_error()
+        with pytest.raises(pytls.SSLWantReadError):
+            near.read(1, buffer)
+    with pytest.raises(pytls.SSLWantReadError):
+        far.unwrap()
+    leave_an_error()
+    assert not near.read(1, buffer)
