@@ -87,7 +87,9 @@ def _run_script(script: str, main: ModuleType) -> None:
         code, loader = _read(path)
     except OSError as error:
         _refuse(f"can't open file {path!r}: [Errno {error.errno}] {error.strerror}")
-    main.__dict__.update(__file__=path, __cached__=None, __loader__=loader)
+    main.__dict__.update(__file__=path, __loader__=loader)
+    if sys.version_info < (3, 15):
+        main.__dict__["__cached__"] = None
     exec(code, main.__dict__)  # noqa: S102  # the program itself
 
 
