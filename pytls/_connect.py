@@ -19,6 +19,7 @@ from . import (
     create_default_context,
     match_hostname,
 )
+from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._chain import describe
@@ -214,9 +215,9 @@ def _verdicts(tls: Any, verified: bool) -> Facts:
 
 
 def _chain(tls: Any, verified: bool, pem: bool) -> list[Facts]:
-    """The certificates: up to the root when they were verified, else what the server has sent."""
+    """The certificates: where the library tells, as verified up to the root; else as sent."""
     sent = tls.get_unverified_chain()
-    chain = tls.get_verified_chain() if verified else sent
+    chain = tls.get_verified_chain() if verified and features.HAS_VERIFIED_CHAIN else sent
     described = []
     for der in chain:
         facts = describe(der)
@@ -246,7 +247,7 @@ def _explained(error: Exception, doing: str, timeout: float) -> str:
 def _in_words(facts: Facts, reason: str | None, hint: str) -> str:
     """The same as tables, the verdict last."""
     parts = [table(_agreement_rows(facts))]
-    if facts["verified"]:
+    if facts["verified"] and features.HAS_VERIFIED_CHAIN:
         parts.append("The chain, as it was verified:\n")
     elif reason is None:
         parts.append("The chain, as the server sent it:\n")

@@ -28,6 +28,10 @@ HAS_PSK = bool(libssl.SSL_CTX_set_psk_client_callback)
 HAS_PSK_TLS13 = HAS_PSK and HAS_TLSv1_3
 HAS_PHA = bool(libssl.SSL_verify_client_post_handshake)
 
+# Flags that `ssl` has not
+HAS_KEYLOG = bool(libssl.SSL_CTX_set_keylog_callback)
+HAS_VERIFIED_CHAIN = bool(libssl.SSL_get0_verified_chain)
+
 OPENSSL_VERSION: str = PAIR.text
 OPENSSL_VERSION_NUMBER: int = PAIR.version
 

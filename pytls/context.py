@@ -253,7 +253,8 @@ class SSLContext(Verification, Algorithms, Versions):
         ctx = self._handle.ptr
         if libssl.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) != 0:  # 0 means success
             take()
-            raise MemoryError("SSL_CTX_set_alpn_protos failed")
+            if wire:  # 1.0.2 finds no room for nothing, and offers nothing as it should
+                raise MemoryError("SSL_CTX_set_alpn_protos failed")
         self._hooks.alpn = wire
         if self._protocol != _SSLMethod.PROTOCOL_TLS_CLIENT:
             libssl.SSL_CTX_set_alpn_select_cb(ctx, trampoline("alpn"), None)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any, NamedTuple
 
+from . import _features as features
 from . import _libcrypto as C
 from . import _python as python
 from .constants import (
@@ -139,7 +140,7 @@ def _load(context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: A
     elif context.verify_mode != CERT_NONE:
         context.load_default_certs(purpose)
     keylog = os.environ.get("SSLKEYLOGFILE")
-    if keylog and not sys.flags.ignore_environment:
+    if keylog and features.HAS_KEYLOG and not sys.flags.ignore_environment:
         context.keylog_filename = keylog
 
 
