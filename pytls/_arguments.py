@@ -25,6 +25,16 @@ address = (c_char * 0).from_buffer
 """A writable buffer's memory as a C pointer, which keeps the buffer from being resized."""
 
 
+def let_go(pointer: Any) -> None:
+    """Free the buffer behind an `address`, which nobody will use any more.
+
+    An exception's traceback keeps the pointer, and with it the buffer's size.
+    """
+    view = getattr(pointer, "_objects", None)  # bytes have none
+    if isinstance(view, memoryview):
+        view.release()
+
+
 def borrow() -> Any:
     """A C array of one record's size; hand it back with `give_back`."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._arguments import address, c_int, writable
+from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
 from ._handle import Handle
 from ._protocol import check_side
@@ -60,7 +60,14 @@ class Facts:
             size = view.nbytes
         if not size:
             return 0
-        return self._drive(connection, connection.read_into, address(view), c_int(size))
+        size = c_int(size)
+        room = address(view)
+        try:
+            return self._drive(connection, connection.read_into, room, size)
+        except BaseException:
+            let_go(room)
+            view.release()
+            raise
 
     @property
     def context(self) -> Any:

@@ -8,7 +8,7 @@ from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any
 
-from ._arguments import RECORD, readable
+from ._arguments import RECORD, let_go, readable
 from ._facts import Facts
 from ._queue import eof, want
 from ._wait import Waiter, set_blocking
@@ -136,12 +136,16 @@ class Transport(Facts, _socket.socket):
             )
             failure = _timeout_class("The write operation timed out")
         if not got:
+            let_go(source)
             raise failure
         try:
             count: int = self._drive(
                 connection, connection.write, source, size, verb="write", deadline=deadline
             )
             return count
+        except BaseException:
+            let_go(source)
+            raise
         finally:
             self._writing.release()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._arguments import INT_MAX, readable
+from ._arguments import INT_MAX, let_go, readable
 from ._facts import Facts
 from ._ferry import FOREIGN, Ferry
 from ._queue import want
@@ -91,8 +91,12 @@ class SSLObject(Facts):
         """
         source, size = readable(data)
         connection = self._sslobj
-        count: int = self._drive(connection, connection.write, source, min(size, INT_MAX))
-        return count
+        try:
+            count: int = self._drive(connection, connection.write, source, min(size, INT_MAX))
+            return count
+        except BaseException:
+            let_go(source)
+            raise
 
     def do_handshake(self) -> None:
         """Go on with the handshake.

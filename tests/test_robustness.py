@@ -185,6 +185,40 @@ def test_engine_after_its_descriptor(pki: Pki, before: Any, first: int) -> None:
                     assert call() in (b"", 0)
 
 
+# --- buffers after an exception
+
+
+def test_buffer_of_a_failed_read(pki: Pki) -> None:
+    """While its exception is handled, and its traceback alive, a buffer can be resized."""
+    with connected(Contexts(client(pki), server(pki))) as pair:
+        near, _ = objects(client(pki), server(pki))
+        pair.server.setblocking(False)
+        for call in partial(near.read, 1), pair.server.recv_into:
+            buffer = bytearray(1)
+            with pytest.raises(pytls.SSLWantReadError) as caught:
+                call(buffer)
+            buffer.clear()
+            assert caught.tb
+
+
+def test_buffer_of_a_failed_write(pki: Pki) -> None:
+    """The same for what could not be sent."""
+    with connected(Contexts(client(pki), server(pki))) as pair:
+        near, _ = objects(client(pki), server(pki))
+        pair.server.setblocking(False)
+        fills(pair.server)
+        for call, error in (
+            (near.write, pytls.SSLWantReadError),
+            (pair.server.send, pytls.SSLWantWriteError),
+            (pair.server.sendall, pytls.SSLWantWriteError),
+        ):
+            buffer = bytearray(RECORD)
+            with pytest.raises(error) as caught:
+                call(buffer)
+            buffer.clear()
+            assert caught.tb
+
+
 # --- callbacks that misbehave
 
 
