@@ -17,17 +17,15 @@ from .bio import BIO
 class _Password:
     """A password on its way to OpenSSL: given, or asked for when it is needed."""
 
-    __slots__ = ("_given", "error", "function")
+    __slots__ = ("_given", "error")
 
     def __init__(self, password: Any) -> None:
         self._given = password
         self.error: BaseException | None = None
         if not callable(password):
             self._encode(password, "password should be a string or callable")
-        #: kept here as long as OpenSSL may call it
-        self.function = libcrypto.pem_password_cb(self._answer)
 
-    def _answer(self, room: int, most: int, _writing: int, _userdata: Any) -> int:
+    def answer(self, room: int, most: int, _writing: int, _userdata: Any) -> int:
         try:
             password = self._given
             if callable(password):
@@ -46,9 +44,9 @@ class _Password:
     @staticmethod
     def _encode(password: Any, complaint: str) -> bytes:
         if isinstance(password, str):
-            return password.encode("utf-8")
+            return str.encode(password, "utf-8")
         if isinstance(password, (bytes, bytearray)):
-            return bytes(password)
+            return bytes(memoryview(password))
         raise TypeError(complaint)
 
 
@@ -62,7 +60,9 @@ def load_cert_chain(ctx: Any, certfile: Any, keyfile: Any, password: Any) -> Non
     key = certificate if keyfile is None else path(keyfile, "keyfile")
     asked = None if password is None else _Password(password)
     if asked is not None:
-        libssl.SSL_CTX_set_default_passwd_cb(ctx, asked.function)
+        # Held here alone: a cycle would keep the password until the next garbage collection
+        function = libcrypto.pem_password_cb(asked.answer)
+        libssl.SSL_CTX_set_default_passwd_cb(ctx, function)
     try:
         libcrypto.ERR_clear_error()
         set_errno(0)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import array
 import contextlib
 import copy
+import gc
 import os
 import pickle
 import signal
 import sys
 import threading
 import time
+import weakref
 from functools import partial
 from typing import Any
 from unittest import mock
 
 import pytest
 from peers import DEADLINE, RECORD, Background, Contexts, connected, tcp_pair
-from pki import HOSTNAME, Pki
+from pki import HOSTNAME, PASSWORD, Pki
 
 import pytls
 from pytls import _callbacks
@@ -380,3 +382,24 @@ def test_close_notify_beside_an_old_error(pki: Pki, buffer: bytearray | None) ->
         far.unwrap()
     leave_an_error()
     assert not near.read(1, buffer)
+
+
+# --- what is left behind
+
+
+def test_no_password_is_left(pki: Pki) -> None:
+    """Nothing refers to a password once the key is loaded, not even garbage."""
+
+    class Password:
+        def __call__(self) -> str:
+            return PASSWORD
+
+    password = Password()
+    left = weakref.ref(password)
+    gc.disable()
+    try:
+        server(pki).load_cert_chain(pki.server.chain, pki.locked_key, password)
+        del password
+        assert left() is None
+    finally:
+        gc.enable()
