@@ -163,8 +163,10 @@ X509_STORE_free              = nogil(None,    X509_STORE)
 X509_STORE_up_ref            = gil  (c_int,   X509_STORE, since=(1, 1, 0))
 X509_STORE_load_locations    = nogil(c_int,   X509_STORE, cstr, cstr)
 X509_STORE_set_default_paths = nogil(c_int,   X509_STORE)
-X509_STORE_add_crl           = nogil(c_int,   X509_STORE, X509_CRL)       # takes a reference
-X509_STORE_add_cert          = nogil(c_int,   X509_STORE, X509)           # takes a reference
+X509_STORE_add_crl           = nogil(c_int,   X509_STORE, X509_CRL)       # adds a reference
+X509_STORE_add_cert          = nogil(c_int,   X509_STORE, X509)           # adds a reference
+X509_STORE_lock              = nogil(c_int,   X509_STORE, since=(1, 1, 0))
+X509_STORE_unlock            = gil  (c_int,   X509_STORE, since=(1, 1, 0))
 X509_STORE_get0_objects      = gil  (STACK,   X509_STORE, since=(1, 1, 0), optional=True)
 X509_STORE_get1_objects      = nogil(STACK,   X509_STORE, since=(3, 3, 0))
 X509_OBJECT_get_type         = gil  (c_int,   X509_OBJECT, since=(1, 1, 0))

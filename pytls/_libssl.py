@@ -45,7 +45,7 @@ servername_cb = CFUNCTYPE(c_int, SSL, POINTER(c_int), ptr)
 SSL_new                      = gil  (SSL,     SSL_CTX)
 SSL_free                     = nogil(None,    SSL)
 SSL_set_fd                   = gil  (c_int,   SSL, c_int)
-SSL_set_bio                  = gil  (None,    SSL, BIO, BIO)              # takes both references
+SSL_set_bio                  = gil  (None,    SSL, BIO, BIO)              # takes both over
 SSL_set_connect_state        = gil  (None,    SSL)
 SSL_set_accept_state         = gil  (None,    SSL)
 SSL_do_handshake             = nogil(c_int,   SSL, hot=True, errno=True)
@@ -109,7 +109,7 @@ SSL_verify_client_post_handshake = gil(c_int, SSL, since=(1, 1, 1))
 
 # --- sessions
 SSL_get1_session             = gil  (SSL_SESSION, SSL)
-SSL_set_session              = gil  (c_int,   SSL, SSL_SESSION)           # takes a reference
+SSL_set_session              = gil  (c_int,   SSL, SSL_SESSION)           # adds a reference
 SSL_set_session_id_context   = gil  (c_int,   SSL, cstr, c_uint)
 SSL_SESSION_free             = gil  (None,    SSL_SESSION)
 SSL_SESSION_get_id           = gil  (ptr,     SSL_SESSION, POINTER(c_uint))
@@ -118,7 +118,7 @@ SSL_SESSION_get_timeout      = gil  (c_long,  SSL_SESSION)
 i2d_SSL_SESSION              = gil  (c_int,   SSL_SESSION, POINTER(ptr))
 SSL_SESSION_has_ticket       = gil  (c_int,   SSL_SESSION, since=(1, 1, 0))
 SSL_SESSION_get_ticket_lifetime_hint = gil(c_ulong, SSL_SESSION, since=(1, 1, 0))
-SSL_get1_builtin_sigalgs     = nogil(ptr,     ptr, since=(3, 4, 0))       # caller frees; fetches each
+SSL_get1_builtin_sigalgs     = nogil(ptr,     ptr, since=(3, 4, 0))       # caller frees
 
 # --- contexts
 TLS_method                   = gil  (SSL_METHOD, was="SSLv23_method")
@@ -164,8 +164,8 @@ SSL_CTX_set_default_verify_paths = nogil(c_int, SSL_CTX)
 SSL_CTX_load_verify_locations = nogil(c_int,  SSL_CTX, cstr, cstr, errno=True)
 SSL_CTX_use_certificate_chain_file = nogil(c_int, SSL_CTX, cstr, errno=True)
 SSL_CTX_use_PrivateKey_file  = nogil(c_int,   SSL_CTX, cstr, c_int, errno=True)
-SSL_CTX_use_certificate      = nogil(c_int,   SSL_CTX, X509)              # takes a reference
-SSL_CTX_use_PrivateKey       = nogil(c_int,   SSL_CTX, EVP_PKEY)          # takes a reference
+SSL_CTX_use_certificate      = nogil(c_int,   SSL_CTX, X509)              # adds a reference
+SSL_CTX_use_PrivateKey       = nogil(c_int,   SSL_CTX, EVP_PKEY)          # adds a reference
 SSL_CTX_check_private_key    = nogil(c_int,   SSL_CTX)
 SSL_CTX_set_default_passwd_cb = gil (None,    SSL_CTX, ptr)
 SSL_CTX_set_default_passwd_cb_userdata = gil(None, SSL_CTX, ptr)

@@ -98,7 +98,7 @@ def objects(store: Any) -> Iterator[Any]:
     X509_STORE_get1_objects(3)
     """
     if not STORE_OBJECTS_ARE_COPIES:
-        yield from stack(libcrypto.X509_STORE_get0_objects(store))
+        yield from _shared_objects(store)
         return
     copies = libcrypto.X509_STORE_get1_objects(store)
     if not copies:
@@ -109,6 +109,20 @@ def objects(store: Any) -> Iterator[Any]:
         for address in stack(copies):
             libcrypto.X509_OBJECT_free(address)
         libcrypto.OPENSSL_sk_free(copies)
+
+
+def _shared_objects(store: Any) -> list[Any]:
+    """Those that the store has now: handshakes may add more, but it never drops one.
+
+    Whatever else takes the store's lock releases the interpreter's, or both would wait forever.
+    """
+    if not libcrypto.X509_STORE_lock:  # 1.0.2: one call at a time
+        return stack(libcrypto.X509_STORE_get0_objects(store))
+    libcrypto.X509_STORE_lock(store)
+    try:
+        return stack(libcrypto.X509_STORE_get0_objects(store))
+    finally:
+        libcrypto.X509_STORE_unlock(store)
 
 
 def cert_store_stats(ctx: Any) -> dict[str, int]:

@@ -44,7 +44,7 @@ LEFT_OUT = (
 RELEASING = r"""
     RAND_\w+ PEM_read_\w+ d2i_X509\w*
     X509_(check_ca|dup|get_pubkey|set_pubkey|sign|subject_name_hash)
-    X509_STORE_(add_cert|get1_\w+) EVP_PKEY_(keygen\w*|CTX_(new|ctrl)\w*)
+    X509_STORE_(add_c|get1|load|lock|set_default)\w* EVP_PKEY_(keygen\w*|CTX_(new|ctrl)\w*)
     SSL_(do_handshake|read|write|write_ex|shutdown|sendfile|free) SSL_get1_builtin_sigalgs
     SSL_CTX_(new|free|ctrl|check_private_key|load_\w+|set_cipher\w+|set_default_verify_paths)
     SSL_CTX_use_(certificate|PrivateKey)\w*
