@@ -66,8 +66,8 @@ HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
 # SSL_SESSION_get_time(3) and the store's objects: how they are reached
 STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
-# Two contexts may have the same store of authorities
-SHARES_STORES = bool(libssl.SSL_CTX_set1_cert_store)
+# Two contexts may have the same store of authorities, and it is cheap to see how many it holds
+SHARES_STORES = bool(libssl.SSL_CTX_set1_cert_store and libcrypto.X509_STORE_get0_objects)
 
 # SSL_CTX_get0_implemented_groups(3) and SSL_get0_signature_name(3) are calls of ctrl
 HAS_GET_GROUPS = HAS_SIGNATURE_NAMES = FOUND >= (3, 5, 0)
