@@ -31,6 +31,8 @@ HAS_PHA = bool(libssl.SSL_verify_client_post_handshake)
 # Flags that `ssl` has not
 HAS_KEYLOG = bool(libssl.SSL_CTX_set_keylog_callback)
 HAS_VERIFIED_CHAIN = bool(libssl.SSL_get0_verified_chain)
+HAS_GROUP_NAME = bool(libssl.SSL_get0_group_name)
+HAS_EGD = bool(libcrypto.RAND_query_egd_bytes)
 
 OPENSSL_VERSION: str = PAIR.text
 OPENSSL_VERSION_NUMBER: int = PAIR.version

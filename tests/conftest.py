@@ -10,6 +10,7 @@ import trustme
 
 pytest.register_assert_rewrite("outcomes", "peers")  # before anybody imports them
 
+from expected import VERSIONS  # noqa: E402
 from peers import (  # noqa: E402
     Contexts,
     Ends,
@@ -43,7 +44,7 @@ def rsa(pki: Pki) -> Credentials:
     return pki.issue("rsa", HOSTNAME, key_type=trustme.KeyType.RSA)
 
 
-@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+@pytest.fixture(params=VERSIONS)
 def tls_version(request: pytest.FixtureRequest) -> str:
     """The version both ends are held to, as SSLSocket.version() tells it."""
     return str(request.param)

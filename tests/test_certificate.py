@@ -12,7 +12,7 @@ import certificates
 import der
 import pytest
 from certificates import parsed
-from outcomes import SAME_LIBRARY
+from expected import SAME_LIBRARY
 
 import pytls
 from pytls import _libcrypto as libcrypto

@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from outcomes import SAME_LIBRARY, same
+from expected import SAME_LIBRARY, needs
+from outcomes import same
 from peers import (
     Background,
     Contexts,
@@ -27,6 +28,7 @@ from peers import (
 from pki import HOSTNAME, LOOPBACK, PASSWORD, Credentials, Pki
 
 import pytls
+from pytls import _features as features
 
 #: OP_NO_TLSv1_3 and TLSVersion.TLSv1, of which newer Pythons warn
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -97,7 +99,14 @@ def test_verify_flags_are_set_and_cleared() -> None:
 
 @pytest.mark.parametrize("bound", ["minimum_version", "maximum_version"])
 @pytest.mark.parametrize(
-    "version", ["MINIMUM_SUPPORTED", "TLSv1", "TLSv1_2", "TLSv1_3", "MAXIMUM_SUPPORTED"]
+    "version",
+    [
+        "MINIMUM_SUPPORTED",
+        "TLSv1",
+        "TLSv1_2",
+        pytest.param("TLSv1_3", marks=needs("TLSv1_3")),
+        "MAXIMUM_SUPPORTED",
+    ],
 )
 def test_a_bound_reads_back_as_in_ssl(bound: str, version: str) -> None:
     """Also for the two that stand for whatever the library has."""
@@ -110,6 +119,7 @@ def test_a_bound_reads_back_as_in_ssl(bound: str, version: str) -> None:
     same(case)
 
 
+@needs("TLSv1_3")
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_server_sends_as_many_tickets_as_it_is_told(pki: Pki, count: int) -> None:
     """num_tickets, counted by the messages that the client sees."""
@@ -279,7 +289,7 @@ def test_groups_are_chosen_by_name(pki: Pki, tls_version: str) -> None:
     contexts.server.set_groups("secp384r1:prime256v1")
 
     with connected(contexts) as pair:
-        if pytls.OPENSSL_VERSION_INFO >= (3, 2):
+        if features.HAS_GROUP_NAME:
             assert pair.client.group() == pair.server.group() == "secp384r1"
         else:
             with pytest.raises(NotImplementedError, match=r"3\.2"):
@@ -288,6 +298,7 @@ def test_groups_are_chosen_by_name(pki: Pki, tls_version: str) -> None:
         contexts.client.set_groups("no-such-group")
 
 
+@needs("TLSv1_3")
 def test_tls_1_3_suites_are_chosen_by_name(pki: Pki) -> None:
     """set_ciphersuites() limits TLS 1.3."""
     contexts = Contexts(

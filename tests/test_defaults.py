@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outcomes import SAME_LIBRARY, same
+from expected import SAME_LIBRARY, needs
+from outcomes import same
 from peers import Contexts, connected
 from pki import Pki
 
@@ -134,6 +135,7 @@ def test_the_environment_may_name_the_default_paths(
     assert context.get_ca_certs(True) == [pytls.PEM_cert_to_DER_cert(Path(pki.ca).read_text())]
 
 
+@needs("KEYLOG")
 def test_the_environment_may_name_a_key_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,56 @@
+"""What the tests expect of the OpenSSL that pytls has loaded: the one place that asks for it.
+
+It reads `pytls._features`. A test `needs` what not every release has, and is skipped without it:
+the reason says which release lacks what. That pytls then refuses, and how, is held by
+test_versions.py.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pytest
+
+import pytls
+from pytls import _features as features
+
+#: what is spoken unless one asks for something older
+VERSIONS = ["TLSv1.2", "TLSv1.3"] if features.HAS_TLSv1_3 else ["TLSv1.2"]
+NEWEST = VERSIONS[-1]
+
+#: how many certificates of the trust store a verified chain is told with
+ROOTS = int(features.HAS_VERIFIED_CHAIN)
+
+#: what the running `ssl` has; where it has another OpenSSL, less can be compared
+SAME_LIBRARY = ssl.OPENSSL_VERSION_NUMBER == pytls.OPENSSL_VERSION_NUMBER
+NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """Skip a test where the library lacks a feature: a flag of `_features` without its HAS_."""
+    missing = [name for name in names if not getattr(features, f"HAS_{name}")]
+    return pytest.mark.skipif(
+        bool(missing), reason=f"{features.OPENSSL_VERSION} has no {' and no '.join(missing)}"
+    )
+
+
+def lacks(name: str) -> pytest.MarkDecorator:
+    """Skip a test where the library has what the test wants refused."""
+    return pytest.mark.skipif(
+        getattr(features, f"HAS_{name}"), reason=f"{features.OPENSSL_VERSION} has {name}"
+    )
+
+
+def lowest_and_highest(m: Any) -> list[Any]:
+    """The bounds of the versions that the OpenSSL of `m`, pytls or ssl, was built with."""
+    there = [v for v in m.TLSVersion if v > 0 and getattr(m, f"HAS_{v.name}")]
+    return [there[0], there[-1]]
+
+
+def cipher(end: Any) -> Any:
+    """`end.cipher()` in the words of today: 1.0.2 tells no versions of ciphers apart."""
+    name, version, bits = end.cipher()
+    if version == "TLSv1/SSLv3" and not features.HAS_VERSION_BOUNDS:
+        version = "TLSv1.2"
+    return name, version, bits
