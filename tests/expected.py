@@ -19,6 +19,9 @@ from pytls import _features as features
 VERSIONS = ["TLSv1.2", "TLSv1.3"] if features.HAS_TLSv1_3 else ["TLSv1.2"]
 NEWEST = VERSIONS[-1]
 
+#: a list of all ciphers; 1.0.2 has no levels that would forbid some
+EVERY_CIPHER = features.cipher_list("ALL:@SECLEVEL=0").decode()
+
 #: how many certificates of the trust store a verified chain is told with
 ROOTS = int(features.HAS_VERIFIED_CHAIN)
 
@@ -27,19 +30,23 @@ SAME_LIBRARY = ssl.OPENSSL_VERSION_NUMBER == pytls.OPENSSL_VERSION_NUMBER
 NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER
 
 
-def needs(*names: str) -> pytest.MarkDecorator:
-    """Skip a test where the library lacks a feature: a flag of `_features` without its HAS_."""
-    missing = [name for name in names if not getattr(features, f"HAS_{name}")]
-    return pytest.mark.skipif(
-        bool(missing), reason=f"{features.OPENSSL_VERSION} has no {' and no '.join(missing)}"
-    )
+#: what pytls itself does not ask for
+_MORE = {"ED25519": features.HAS_TLSv1_3}
+
+
+def has(name: str) -> bool:
+    """Whether the library has a feature: a flag of `_features` without its HAS_."""
+    return bool(_MORE[name] if name in _MORE else getattr(features, f"HAS_{name}"))
+
+
+def needs(name: str) -> pytest.MarkDecorator:
+    """Skip a test where the library lacks a feature."""
+    return pytest.mark.skipif(not has(name), reason=f"{features.OPENSSL_VERSION} has no {name}")
 
 
 def lacks(name: str) -> pytest.MarkDecorator:
     """Skip a test where the library has what the test wants refused."""
-    return pytest.mark.skipif(
-        getattr(features, f"HAS_{name}"), reason=f"{features.OPENSSL_VERSION} has {name}"
-    )
+    return pytest.mark.skipif(has(name), reason=f"{features.OPENSSL_VERSION} has {name}")
 
 
 def lowest_and_highest(m: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from expected import lacks, needs
 
 from pytls import _libcrypto
 from pytls._chain import describe, rows
@@ -47,7 +48,9 @@ def told(der: bytes) -> str:
         (KEY, "EC prime256v1", 256),
         (ec.generate_private_key(ec.SECP384R1()), "EC secp384r1", 384),
         (rsa.generate_private_key(65537, 2048), "RSA", 2048),
-        (ed25519.Ed25519PrivateKey.generate(), "ED25519", None),
+        pytest.param(
+            ed25519.Ed25519PrivateKey.generate(), "ED25519", None, marks=needs("ED25519")
+        ),
     ],
     ids=["P-256", "P-384", "RSA", "Ed25519"],
 )
@@ -60,6 +63,12 @@ def test_the_key_is_told(key: Any, kind: str, bits: int | None) -> None:
     assert facts["key"] == kind
     assert facts["bits"] == (bits or facts["bits"])
     assert f"key      {kind}, {facts['bits']} bits\n" in told(certificate(key))
+
+
+@lacks("ED25519")
+def test_a_key_of_an_unknown_kind() -> None:
+    """Nothing is told of it."""
+    assert describe(certificate(ed25519.Ed25519PrivateKey.generate()))["key"] is None
 
 
 def test_names_of_other_kinds_say_so() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from expected import NEWEST
 from peers import server_context, serving
 from pki import Pki
 
@@ -41,7 +42,7 @@ def test_the_program_of_the_readme_runs(
             patched.setattr(socket, "create_connection", create_connection)
             exec(compile(program, "README.md", "exec"), {})
 
-    assert capsys.readouterr().out.startswith("TLSv1.3 ('TLS_")
+    assert capsys.readouterr().out.startswith(f"{NEWEST} ('")
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if " -m pytls " in line])

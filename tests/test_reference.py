@@ -15,6 +15,7 @@ import warnings
 from typing import Any, Callable, Iterator
 
 import pytest
+from expected import EVERY_CIPHER
 from peers import (
     DEADLINE,
     Background,
@@ -422,10 +423,10 @@ def test_a_server_of_tls_1_0(pki: Pki) -> None:
             ssl.SSLContext(ssl.PROTOCOL_TLSv1)
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLSv1)
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_ciphers(EVERY_CIPHER)
     context.load_cert_chain(certfile=pki.server.chain, keyfile=pki.server.key)
     client = client_context(ssl, pki, "TLSv1")
-    client.set_ciphers("ALL:@SECLEVEL=0")
+    client.set_ciphers(EVERY_CIPHER)
 
     with connected(Contexts(client, context)) as pair:
         assert pair.client.version() == pair.server.version() == "TLSv1"
