@@ -276,8 +276,11 @@ def test_sni_callback_that_never_began(pki: Pki, monkeypatch: pytest.MonkeyPatch
         far.do_handshake()
     with contextlib.suppress(pytls.SSLWantReadError):  # before TLS 1.3, it waits for the server
         near.do_handshake()
-        near.write(b"secret")
-    for call in far.do_handshake, far.read, partial(far.write, b"secret"), far.do_handshake:
+    with pytest.raises(pytls.SSLError, match="SNI callback"):
+        far.do_handshake()
+    near.do_handshake()
+    near.write(b"secret")
+    for call in far.read, partial(far.write, b"secret"), far.do_handshake:
         with pytest.raises(pytls.SSLError, match="SNI callback"):
             call()
 
