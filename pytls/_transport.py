@@ -98,7 +98,7 @@ class Transport(Facts, _socket.socket):
                 if not verb:
                     verb = "write" if result == WANT_WRITE else "read"
                 raise _timeout_class(f"The {verb} operation timed out")
-            if self._sslobj is not connection:
+            if waiter.ended or self._sslobj is not connection:
                 raise eof()  # another thread has closed it or shut it down
             result = operation(*arguments)
             if result.__class__ is not int or result >= 0:
@@ -150,20 +150,29 @@ class Transport(Facts, _socket.socket):
             self._writing.release()
 
     def _real_close(self, *args: Any) -> None:
-        connection, self._sslobj = self._sslobj, None
         waiter = self._waiter
         if waiter is not None and waiter.end():
             # The kernel keeps a descriptor that somebody waits for: end the wait first
             with suppress(OSError):
                 super().shutdown(_socket.SHUT_RDWR)
+        connection = self._sslobj
         if connection is not None:
             connection.detach()
         super()._real_close(*args)  # type: ignore[misc]  # `socket` keeps it private
+        # Not before: another thread's send would go out in plain text
+        self._sslobj = None
 
     def detach(self) -> int:
         """Give up the descriptor, with TLS still on it, and return it.
 
         Source: `socket.socket.detach`.
         """
-        self._detach()
-        return super().detach()
+        connection, timeout = self._sslobj, self.gettimeout()
+        fd = super().detach()
+        if connection is not None:
+            connection.detach()
+            if fd >= 0:
+                set_blocking(fd, timeout is None)
+        # Not before: another thread's send would go out in plain text
+        self._sslobj = None
+        return fd

@@ -27,7 +27,7 @@ else:
 class Waiter:
     """Waits for one descriptor; any number of threads at once."""
 
-    __slots__ = ("_ended", "_fd", "_idle", "_waiting")
+    __slots__ = ("_fd", "_idle", "_waiting", "ended")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -35,11 +35,12 @@ class Waiter:
         self._idle: tuple[list[Any], list[Any]] = ([], [])
         # A process's id for each of its threads: a fork leaves the others behind
         self._waiting: list[int] = []
-        self._ended = False
+        #: whether the descriptor is being closed
+        self.ended = False
 
     def end(self) -> bool:
         """Let nobody begin to wait any more; whether a thread is waiting."""
-        self._ended = True
+        self.ended = True
         return os.getpid() in self._waiting
 
     def wait(self, for_writing: bool, timeout: float | None) -> bool:
@@ -51,7 +52,7 @@ class Waiter:
         """
         self._waiting.append(os.getpid())
         try:
-            if self._ended:  # in this order: whoever ends it has seen us or is seen
+            if self.ended:  # in this order: whoever ends it has seen us or is seen
                 return True
             if not hasattr(select, "poll"):
                 return self._select(for_writing, timeout)
