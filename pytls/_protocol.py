@@ -110,7 +110,8 @@ def new_context(protocol: Any) -> SSL_CTX:
     if protocol in GENERAL:
         handle = SSL_CTX(libssl.SSL_CTX_new(GENERAL[protocol]()))
         # RFC 8996 deprecates what is below
-        set_bound(handle, "minimum", TLSVersion.TLSv1_2)
+        if not set_bound(handle, "minimum", TLSVersion.TLSv1_2):
+            raise ValueError(f"Failed to set minimum protocol 0x{TLSVersion.TLSv1_2:x}")
         return handle
     if protocol not in _FIXED:
         raise ValueError(f"invalid or unsupported protocol version {protocol}")

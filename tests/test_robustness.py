@@ -222,6 +222,13 @@ def test_buffer_of_a_failed_write(pki: Pki) -> None:
             assert caught.tb
 
 
+def test_lowest_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the library does not take the bound, there is no context without it."""
+    monkeypatch.setattr(C, "SSL_CTX_set_min_proto_version", lambda *_: 0)
+    with pytest.raises(ValueError, match="minimum"):
+        pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+
+
 # --- callbacks that misbehave
 
 
