@@ -152,6 +152,16 @@ class Agreed:
             name = libssl.SSL_get0_signature_name(self.ptr, of_peer)
         return name.decode("ascii") if name else None
 
+    def uses_ktls_for_send(self) -> bool:
+        """Whether the kernel encrypts what is sent. BIO_get_ktls_send(3)"""
+        with self._lock:
+            return libcrypto.BIO_get_ktls_send(libssl.SSL_get_wbio(self.ptr))
+
+    def uses_ktls_for_recv(self) -> bool:
+        """Whether the kernel decrypts what is received. BIO_get_ktls_recv(3)"""
+        with self._lock:
+            return libcrypto.BIO_get_ktls_recv(libssl.SSL_get_rbio(self.ptr))
+
     def get_channel_binding(self) -> bytes | None:
         """The first Finished message of the handshake. RFC 5929 §3; SSL_get_finished(3)"""
         room = create_string_buffer(_FINISHED_MOST)
@@ -242,4 +252,12 @@ def _long_name(nid: int) -> str | None:
 def _chain(addresses: Any) -> list[Certificate] | None:
     if not addresses:
         return None
-    return [Certificate._of(libcrypto.X509_dup(address)) for address in stack(addresses)]
+    return [Certificate._of(_own(address)) for address in stack(addresses)]
+
+
+def _own(x509: Any) -> Any:
+    """One more reference to a certificate, or before 1.1.0 a copy. X509_up_ref(3)"""
+    if not libcrypto.X509_up_ref:
+        return libcrypto.X509_dup(x509)
+    libcrypto.X509_up_ref(x509)
+    return x509

@@ -77,6 +77,9 @@ HAS_GET_GROUPS = HAS_SIGNATURE_NAMES = FOUND >= (3, 5, 0)
 # SSL_R_UNEXPECTED_EOF_WHILE_READING; its number means something else before
 HAS_EOF_REASON = FOUND >= (3, 0, 0)
 
+# SSL_sendfile(3); its off_t is taken for a long
+HAS_SENDFILE = bool(libssl.SSL_sendfile) and sizeof(c_long) == 8
+
 # From 1.1.0 on there is no SSLv2 that could be forbidden
 OP_NO_SSLv2 = 0x01000000 if FOUND < (1, 1, 0) else 0
 

@@ -43,7 +43,6 @@ FIPS_mode                    = gil  (c_int, until=(3, 0, 0))
 
 # --- errors: a queue a thread
 ERR_clear_error              = gil  (None)
-ERR_get_error                = gil  (c_ulong)
 ERR_peek_error               = gil  (c_ulong)
 ERR_peek_last_error          = gil  (c_ulong)
 ERR_reason_error_string      = gil  (cstr,    c_ulong)
@@ -58,12 +57,10 @@ RAND_query_egd_bytes         = nogil(c_int,   cstr, ptr, c_int, until=(1, 1, 0),
 BIO_s_mem                    = gil  (BIO_METHOD)
 BIO_new                      = gil  (BIO,     BIO_METHOD)
 BIO_new_mem_buf              = gil  (BIO,     ptr, c_int)                 # borrows the bytes
-BIO_new_file                 = nogil(BIO,     cstr, cstr, errno=True)
 BIO_free                     = gil  (c_int,   BIO)
 BIO_up_ref                   = gil  (c_int,   BIO, since=(1, 1, 0))
 BIO_ctrl                     = gil  (c_long,  BIO, c_int, c_long, ptr)
 BIO_set_flags                = gil  (None,    BIO, c_int)
-BIO_puts                     = nogil(c_int,   BIO, cstr)
 BIO_read                     = gil  (c_int,   BIO, ptr, c_int, hot=True)
 BIO_write                    = gil  (c_int,   BIO, ptr, c_int, hot=True)
 BIO_ctrl_pending             = gil  (c_size_t, BIO, hot=True)
@@ -173,8 +170,6 @@ X509_OBJECT_get_type         = gil  (c_int,   X509_OBJECT, since=(1, 1, 0))
 X509_OBJECT_get0_X509        = gil  (X509,    X509_OBJECT, since=(1, 1, 0))
 X509_OBJECT_get0_X509_CRL    = gil  (X509_CRL, X509_OBJECT, since=(1, 1, 0))
 X509_OBJECT_free             = gil  (None,    X509_OBJECT, since=(1, 1, 0))
-X509_LOOKUP_file             = gil  (ptr)
-X509_STORE_add_lookup        = gil  (ptr,     X509_STORE, ptr)
 
 # --- what a verification demands
 X509_VERIFY_PARAM_get_flags  = gil  (c_ulong, X509_VERIFY_PARAM)
@@ -206,6 +201,8 @@ if not BIO_up_ref:  # 1.0.2: fields of structs
     )
 
 _BIO_C_SET_BUF_MEM_EOF_RETURN = 130
+_BIO_CTRL_GET_KTLS_SEND = 73
+_BIO_CTRL_GET_KTLS_RECV = 76
 _BIO_FLAGS_READ = 0x01
 _BIO_FLAGS_SHOULD_RETRY = 0x08
 
@@ -218,6 +215,16 @@ def BIO_set_mem_eof_return(bio: Any, value: int) -> None:
     BIO_ctrl(bio, _BIO_C_SET_BUF_MEM_EOF_RETURN, value, None)
     if value < 0:
         BIO_set_flags(bio, _BIO_FLAGS_READ | _BIO_FLAGS_SHOULD_RETRY)
+
+
+def BIO_get_ktls_send(bio: Any) -> bool:
+    """Whether the kernel encrypts for this BIO; since 3.0. BIO_get_ktls_send(3)"""
+    return FOUND >= (3, 0, 0) and BIO_ctrl(bio, _BIO_CTRL_GET_KTLS_SEND, 0, None) > 0
+
+
+def BIO_get_ktls_recv(bio: Any) -> bool:
+    """Whether the kernel decrypts for this BIO; since 3.0. BIO_get_ktls_recv(3)"""
+    return FOUND >= (3, 0, 0) and BIO_ctrl(bio, _BIO_CTRL_GET_KTLS_RECV, 0, None) > 0
 
 
 def OPENSSL_free(address: Any) -> None:

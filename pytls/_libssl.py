@@ -63,13 +63,11 @@ SSL_set_shutdown             = gil  (None,    SSL, c_int)
 SSL_is_init_finished         = gil  (c_int,   SSL, since=(1, 1, 0))
 SSL_state                    = gil  (c_int,   SSL, until=(1, 1, 0))
 SSL_ctrl                     = nogil(c_long,  SSL, c_int, c_long, ptr)
-SSL_callback_ctrl            = gil  (c_long,  SSL, c_int, ptr)
 SSL_set_read_ahead           = gil  (None,    SSL, c_int)
 SSL_get_rbio                 = gil  (BIO,     SSL)
 SSL_get_wbio                 = gil  (BIO,     SSL)
 
 # --- what was agreed on
-SSL_version                  = gil  (c_int,   SSL)
 SSL_get_version              = gil  (cstr,    SSL)
 SSL_get_current_cipher       = gil  (SSL_CIPHER, SSL)
 SSL_get_current_compression  = gil  (ptr,     SSL)
@@ -141,7 +139,6 @@ SSL_CTX_set_cipher_list      = nogil(c_int,   SSL_CTX, cstr)
 SSL_CTX_set_ciphersuites     = nogil(c_int,   SSL_CTX, cstr, since=(1, 1, 1))
 SSL_CTX_set_num_tickets      = gil  (c_int,   SSL_CTX, c_size_t, since=(1, 1, 1))
 SSL_CTX_get_num_tickets      = gil  (c_size_t, SSL_CTX, since=(1, 1, 1))
-SSL_CTX_set_post_handshake_auth = gil(None,   SSL_CTX, c_int, since=(1, 1, 1))
 SSL_CTX_set_alpn_protos      = gil  (c_int,   SSL_CTX, cstr, c_uint)      # 0 means success
 SSL_CTX_set_alpn_select_cb   = gil  (None,    SSL_CTX, ptr, ptr)
 SSL_CTX_set_keylog_callback  = gil  (None,    SSL_CTX, ptr, since=(1, 1, 1))
@@ -168,7 +165,6 @@ SSL_CTX_use_certificate      = nogil(c_int,   SSL_CTX, X509)              # adds
 SSL_CTX_use_PrivateKey       = nogil(c_int,   SSL_CTX, EVP_PKEY)          # adds a reference
 SSL_CTX_check_private_key    = nogil(c_int,   SSL_CTX)
 SSL_CTX_set_default_passwd_cb = gil (None,    SSL_CTX, ptr)
-SSL_CTX_set_default_passwd_cb_userdata = gil(None, SSL_CTX, ptr)
 # fmt: on
 
 bind(globals(), PAIR.ssl_handle)

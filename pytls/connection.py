@@ -309,6 +309,23 @@ class Connection(Agreed):
                 return count
             return self._want_or_raise(SSL_get_error(self.ptr, count), count)
 
+    def sendfile(self, fd: int, offset: int, size: int) -> int:
+        """Send up to `size` bytes of the file `fd` from `offset` on, by the kernel.
+
+        :returns: how many, 0 at the file's end, or a Want.
+        :raises SSLError: sending failed, or the kernel does not do this connection's TLS.
+
+        SSL_sendfile(3)
+        """
+        with self._lock:
+            if self.in_callback:
+                raise self._in_use()
+            ERR_clear_error()
+            count: int = libssl.SSL_sendfile(self.ptr, fd, offset, size, 0)
+            if count >= 0:
+                return count
+            return self._want_or_raise(SSL_get_error(self.ptr, count), count)
+
     def _write_nothing(self) -> int:
         if not libssl.SSL_write_ex:  # before 1.1.1: nothing is a handshake, if that is not done
             return 0 if libssl.SSL_is_init_finished(self.ptr) else self.do_handshake()

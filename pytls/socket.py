@@ -11,6 +11,7 @@ from typing import Any
 from ._arguments import INT_MAX, RECORD, readable
 from ._guise import guise
 from ._queue import refusal
+from ._sendfile import sendfile
 from ._transport import Transport
 from .constants import SSLErrorNumber
 from .errors import SSLError
@@ -257,16 +258,20 @@ class SSLSocket(Transport):
             )
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Send a file opened in binary mode.
+        """Send a file opened in binary mode; by the kernel, where OP_ENABLE_KTLS has made it do so.
 
         :param offset: where to start, bytes.
         :param count: how many bytes; None: to the end.
         :returns: how many bytes were sent.
 
-        Source: `ssl.SSLSocket.sendfile`.
+        Source: `ssl.SSLSocket.sendfile`; SSL_sendfile(3).
         """
-        if self._sslobj is None:
+        connection = self._sslobj
+        if connection is None:
             return super().sendfile(file, offset, count)
+        sent = sendfile(self, connection, file, offset, count)
+        if sent is not None:
+            return sent
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
 
     # --- what TLS has no place for

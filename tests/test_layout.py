@@ -40,7 +40,7 @@ LAYERS = """
     _verification
     context connection
     _facts _ferry _wait
-    object _transport
+    object _transport _sendfile
     socket
     defaults _extension _loopback
     shortcuts _inventory
