@@ -6,7 +6,7 @@ A wrong value raises here, as `ssl` does for it, so that nothing unchecked reach
 from __future__ import annotations
 
 import os
-from ctypes import c_char
+from ctypes import c_char, c_ssize_t, c_void_p, py_object
 from operator import index
 from typing import Any, Union
 
@@ -17,9 +17,11 @@ INT_MAX = 0x7FFFFFFF
 RECORD = 16384
 """The most plaintext that one TLS record carries, in bytes. RFC 8446 §5.1"""
 
-_Record = c_char * RECORD
-_spare: list[Any] = []
-_SPARE_MOST = 64
+Record = c_char * RECORD
+"""A C array of one record's size."""
+
+spare: list[Any] = []
+"""Arrays that nobody uses: taken and put back around one call, so never more than such calls."""
 
 address = (c_char * 0).from_buffer
 """A writable buffer's memory as a C pointer, which keeps the buffer from being resized."""
@@ -35,18 +37,17 @@ def let_go(pointer: Any) -> None:
         view.release()
 
 
-def borrow() -> Any:
-    """A C array of one record's size; hand it back with `give_back`."""
-    try:
-        return _spare.pop()
-    except IndexError:
-        return _Record()
+try:
+    from ctypes import pythonapi
+except ImportError:  # not CPython
 
-
-def give_back(record: Any) -> None:
-    """Keep `record` for the next `borrow`."""
-    if len(_spare) < _SPARE_MOST:
-        _spare.append(record)
+    def fresh(_: None, size: int) -> Any:
+        """Room for so many bytes, for C to write into; what it has written is a slice of it."""
+        return (c_char * size)()
+else:
+    # A bytes object that nobody has seen yet: what fills it is not copied
+    fresh = pythonapi.PyBytes_FromStringAndSize
+    fresh.restype, fresh.argtypes = py_object, (c_void_p, c_ssize_t)
 
 
 def c_int(value: Any) -> int:

@@ -59,6 +59,10 @@ class CFunction(Protocol):
     def __bool__(self) -> bool: ...
 
 
+# PyPy has none: there every call releases the lock, which is always right, if slower
+_PyDLL: Any = getattr(ctypes, "PyDLL", ctypes.CDLL)
+
+
 class _Row:
     """One declaration, before it is bound."""
 
@@ -141,13 +145,11 @@ def bind(table: dict[str, Any], handle: int) -> None:
 
     :raises ImportError: functions are missing that this release should have; all are named.
     """
-    # PyPy has none: there every call releases the lock, which is always right, if slower
-    keeping_gil = getattr(ctypes, "PyDLL", ctypes.CDLL)
     doors = {
         # (keeps_gil, errno): how ctypes is to call
-        (True, False): keeping_gil(None, handle=handle),
+        (True, False): _PyDLL(None, handle=handle),
         (False, False): ctypes.CDLL(None, handle=handle),
-        (True, True): keeping_gil(None, handle=handle, use_errno=True),
+        (True, True): _PyDLL(None, handle=handle, use_errno=True),
         (False, True): ctypes.CDLL(None, handle=handle, use_errno=True),
     }
     missing = []
@@ -179,3 +181,15 @@ def bind(table: dict[str, Any], handle: int) -> None:
             f"{PAIR.text} ({PAIR.libcrypto}, {PAIR.libssl}) lacks {', '.join(missing)}: "
             "this is no complete OpenSSL"
         )
+
+
+def keeping_gil(function: CFunction) -> CFunction:
+    """The same function of a `nogil` row that is ``hot``, called with the interpreter's lock kept.
+
+    For few bytes: it is done sooner than the lock would be back, beside a busy thread up to 5 ms
+    (benchmark ping-busy).
+    """
+    door = _PyDLL(None, handle=PAIR.ssl_handle, use_errno=True)
+    again = door._FuncPtr(ctypes.cast(function, ctypes.c_void_p).value)  # type: ignore[arg-type]  # it is one of ctypes
+    again.restype = function.restype  # type: ignore[attr-defined]  # the same
+    return again  # type: ignore[no-any-return]  # the same

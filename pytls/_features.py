@@ -68,6 +68,9 @@ HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
 # SSL_SESSION_get_time(3) and the store's objects: how they are reached
 STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
+# Waiting for the peer's close_notify, data that nobody has read is an error
+SHUTDOWN_REFUSES_DATA = FOUND >= (1, 1, 1)
+
 # Two contexts may have the same store of authorities, and it is cheap to see how many it holds
 SHARES_STORES = bool(libssl.SSL_CTX_set1_cert_store and libcrypto.X509_STORE_get0_objects)
 

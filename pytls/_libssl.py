@@ -22,7 +22,7 @@ from ctypes import (
 )
 from typing import Any
 
-from ._declare import FOUND, bind, gil, nogil
+from ._declare import FOUND, bind, gil, keeping_gil, nogil
 from ._libcrypto import BIO, EVP_PKEY, STACK, X509, X509_STORE, X509_VERIFY_PARAM, ptr
 from ._loader import PAIR
 
@@ -168,6 +168,8 @@ SSL_CTX_set_default_passwd_cb = gil (None,    SSL_CTX, ptr)
 # fmt: on
 
 bind(globals(), PAIR.ssl_handle)
+
+SSL_read_short, SSL_write_short = keeping_gil(SSL_read), keeping_gil(SSL_write)
 
 _SSL_CTRL_SET_TMP_DH = 3
 _SSL_CTRL_GET_SESSION_REUSED = 8

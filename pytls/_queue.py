@@ -71,6 +71,15 @@ def split(packed: int) -> tuple[int, int]:
     return packed >> 23 & 0xFF, packed & 0x7FFFFF
 
 
+def pack(library: int, reason: int) -> int:
+    """The code that `split` takes apart. ERR_PACK(3)"""
+    return library << (23 if NEW_ERROR_CODES else 24) | reason
+
+
+APPLICATION_DATA_AFTER_CLOSE_NOTIFY = pack(_ERR_LIB_SSL, 291)
+"""What SSL_shutdown(3) says to data that was not read before it; since 1.1.1."""
+
+
 def take() -> int:
     """The newest entry's code, 0 when there is none; the queue is empty afterwards."""
     packed: int = ERR_peek_last_error()
@@ -133,8 +142,11 @@ def eof(packed: int = 0) -> SSLError:
 
 def want(code: int) -> SSLError:
     """The exception that says "not without waiting" for SSL_ERROR_WANT_READ and its kin."""
+    # The plain way through `_describe`, for it is raised as often as anything (benchmark bio-64)
     kind, text = _PLAIN[code]
-    return _describe(kind, code, 0, text)
+    error = kind(code, text)
+    error.reason = error.library = None  # type: ignore[assignment]  # as `ssl` has it
+    return error
 
 
 def refusal(text: str, number: int = 0) -> SSLError:

@@ -31,9 +31,10 @@ class Transport(Facts, _socket.socket):
     #: OpenSSL wants an unfinished write repeated before it takes another: one writer at a time
     _writing: Any
 
-    def _attach(self, connection: Connection) -> None:
+    def _attach(self, connection: Connection, blocking: bool = False) -> None:
         fd = self.fileno()
-        set_blocking(fd, False)
+        if not blocking:
+            set_blocking(fd, False)
         connection.attach_fd(fd)
         self._waiter = Waiter(fd)
         self._sslobj = connection
@@ -82,8 +83,20 @@ class Transport(Facts, _socket.socket):
         :raises SSLWantReadError, SSLWantWriteError: the socket is non-blocking.
         """
         result = operation(*arguments)
-        if result.__class__ is not int or result >= 0:
+        if type(result) is not int or result >= 0:
             return result
+        return self._go_on(result, connection, operation, *arguments, verb=verb, deadline=deadline)
+
+    def _go_on(
+        self,
+        result: int,
+        connection: Connection,
+        operation: Any,
+        *arguments: Any,
+        verb: str = "",
+        deadline: float | None = None,
+    ) -> Any:
+        """What `_drive` does after a Want, `result`."""
         timeout = self.gettimeout()
         if timeout == 0:
             raise want(-result)
@@ -101,13 +114,11 @@ class Transport(Facts, _socket.socket):
             if waiter.ended or self._sslobj is not connection:
                 raise eof()  # another thread has closed it or shut it down
             result = operation(*arguments)
-            if result.__class__ is not int or result >= 0:
+            if type(result) is not int or result >= 0:
                 return result
 
     def _write_now(self, connection: Connection, data: Any) -> int:
         """Write record by record, so that what has gone can be told when the socket is full."""
-        if type(data) is bytes and len(data) <= RECORD:
-            return self._write(connection, data, len(data))
         sent = 0
         with memoryview(data) as view, view.cast("B") as octets:
             while True:
@@ -126,28 +137,31 @@ class Transport(Facts, _socket.socket):
     def _write(
         self, connection: Connection, source: Any, size: int, deadline: float | None = None
     ) -> int:
-        timeout = self.gettimeout()
-        if timeout == 0:
-            got = self._writing.acquire(blocking=False)
-            failure: Exception = want(-WANT_WRITE)
-        else:
-            got = self._writing.acquire(
-                timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX)
-            )
-            failure = _timeout_class("The write operation timed out")
-        if not got:
-            let_go(source)
-            raise failure
+        writing = self._writing
+        if not writing.acquire(False):
+            self._await_turn(source)
         try:
-            count: int = self._drive(
-                connection, connection.write, source, size, verb="write", deadline=deadline
+            count = connection.write(source, size)
+            if count >= 0:
+                return count
+            return self._go_on(  # type: ignore[no-any-return]  # a count
+                count, connection, connection.write, source, size, verb="write", deadline=deadline
             )
-            return count
         except BaseException:
             let_go(source)
             raise
         finally:
-            self._writing.release()
+            writing.release()
+
+    def _await_turn(self, source: Any) -> None:
+        """Wait until the write of another thread is done, then be the one who writes."""
+        timeout = self.gettimeout()
+        if timeout == 0:
+            let_go(source)
+            raise want(-WANT_WRITE)
+        if not self._writing.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX)):
+            let_go(source)
+            raise _timeout_class("The write operation timed out")
 
     def _real_close(self, *args: Any) -> None:
         waiter = self._waiter

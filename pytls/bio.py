@@ -6,7 +6,7 @@ from threading import RLock
 from typing import Any
 
 from . import _libcrypto as C
-from ._arguments import INT_MAX, RECORD, Buffer, as_bytes, borrow, c_int, give_back
+from ._arguments import INT_MAX, RECORD, Buffer, Record, as_bytes, c_int, fresh, spare
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
 from .errors import SSLError
@@ -25,10 +25,23 @@ class MemoryBIO:
     Source: `ssl.MemoryBIO`; BIO_s_mem(3).
     """
 
-    __slots__ = ("__weakref__", "_handle", "_lock", "_ptr", "_shared", "_write_eof")
+    __slots__ = (
+        "__weakref__",
+        "_bulky",
+        "_drained",
+        "_handle",
+        "_lock",
+        "_paired",
+        "_ptr",
+        "_shared",
+        "_write_eof",
+    )
 
+    _bulky: bool
+    _drained: bool
     _handle: BIO
     _lock: Any
+    _paired: bool
     _ptr: Any
     _shared: bool
     _write_eof: bool
@@ -40,9 +53,15 @@ class MemoryBIO:
         self._ptr = self._handle.ptr
         C.BIO_set_mem_eof_return(self._ptr, -1)
         self._write_eof = False
+        # Whether more than one record was read at once
+        self._bulky = False
+        # Whether a connection has found nothing in it and nothing was written to it since
+        self._drained = False
         # A connection reads and writes it with the interpreter's lock released
         self._lock = RLock()
         self._shared = False
+        # Whether a connection writes what another one reads
+        self._paired = False
         return self
 
     @property
@@ -63,23 +82,36 @@ class MemoryBIO:
 
         Source: `ssl.MemoryBIO.read`; BIO_read(3).
         """
-        size = c_int(size)
+        if size != -1:
+            size = c_int(size)
         if size < 0:
             size = INT_MAX
-        parts: list[bytes] = []
-        record = borrow()
         with self._lock:
-            while size > 0:
-                # The array is larger than most of what is here: one call, one copy
-                count = BIO_read(self._ptr, record, size if size < RECORD else RECORD)
-                if count <= 0:
-                    break
-                parts.append(record[:count])
-                if count < RECORD:
-                    break
-                size -= count
-        give_back(record)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            if self._bulky:
+                data = self._all(size)
+                self._bulky = len(data) > RECORD
+                return data
+            # The array is larger than most of what is here: one call, one copy
+            try:
+                record = spare.pop()
+            except IndexError:
+                record = Record()
+            count = BIO_read(self._ptr, record, size if size < RECORD else RECORD)
+            data = record[:count] if count > 0 else b""
+            spare.append(record)
+            if count == RECORD and size > RECORD:
+                self._bulky = True
+                data += self._all(size - RECORD)
+            return data
+
+    def _all(self, size: int) -> bytes:
+        """Up to `size` bytes, without a copy of them in between."""
+        size = min(size, BIO_ctrl_pending(self._ptr))
+        if not size:
+            return b""
+        room = fresh(None, size)
+        data: bytes = room[: BIO_read(self._ptr, room, size)]
+        return data
 
     def write(self, b: Buffer, /) -> int:
         """Append the bytes-like `b`.
@@ -89,18 +121,20 @@ class MemoryBIO:
 
         Source: `ssl.MemoryBIO.write`; BIO_write(3).
         """
-        data = as_bytes(b)
-        if len(data) > INT_MAX:
+        data = b if type(b) is bytes else as_bytes(b)
+        size = len(data)
+        if size > INT_MAX:
             raise OverflowError(f"string longer than {INT_MAX} bytes")
         with self._lock:
             if self._write_eof:
                 raise SSLError("cannot write() after write_eof()")
-            if not data:
+            if not size:
                 return 0
-            count = BIO_write(self._ptr, data, len(data))
+            self._drained = False
+            count = BIO_write(self._ptr, data, size)
         if count < 0:
             raise MemoryError("BIO_write failed")
-        return int(count)
+        return size
 
     def write_eof(self) -> None:
         """Say that nothing more will be written; `eof` is true once all has been read.
@@ -109,6 +143,7 @@ class MemoryBIO:
         """
         with self._lock:
             self._write_eof = True
+            self._drained = False
             C.BIO_set_mem_eof_return(self._ptr, 0)
 
     def __reduce__(self) -> str:
@@ -119,6 +154,9 @@ class MemoryBIO:
 
         Two connections may speak through the same pair, each reading what the other writes.
         """
+        for bio in (self, other):
+            bio._paired = bio._paired or bio._shared or self is other
+            bio._drained = False
         if self._shared and other._shared and self._lock is not other._lock:
             return _Both(self._lock, other._lock)
         if self._shared:

@@ -9,7 +9,7 @@ from ._facts import Facts
 from ._ferry import FOREIGN, Ferry
 from ._queue import want
 from .bio import MemoryBIO
-from .connection import Connection
+from .connection import WANT_READ, Connection
 from .session import SSLSession
 
 
@@ -30,6 +30,7 @@ class SSLObject(Facts):
         )
 
     _sslobj: Connection
+    _ferry: Ferry | None = None
 
     @classmethod
     def _create(
@@ -50,7 +51,7 @@ class SSLObject(Facts):
         if isinstance(incoming, FOREIGN) or isinstance(outgoing, FOREIGN):
             ferry = Ferry(incoming, outgoing)
             incoming, outgoing = ferry.incoming, ferry.outgoing
-            self._drive = ferry.drive  # type: ignore[method-assign]  # not on everybody's hot path
+            self._ferry = ferry
         self._context = context
         connection = self._engine(
             bool(server_side), context._encode_hostname(server_hostname), session
@@ -79,7 +80,16 @@ class SSLObject(Facts):
 
         Source: `ssl.SSLObject.read`; SSL_read(3).
         """
-        return self._read(self._sslobj, len, buffer)  # type: ignore[no-any-return]  # as `buffer` says
+        connection = self._sslobj
+        if buffer is None and type(len) is int and 0 < len <= INT_MAX and self._ferry is None:
+            # The short way: nothing has come since there was nothing (benchmark bio-64)
+            if connection._incoming._drained:  # type: ignore[union-attr]  # it has one
+                raise want(-WANT_READ)
+            data: Any = connection.read(len)
+            if type(data) is bytes:
+                return data
+            raise want(-data)
+        return self._read(connection, len, buffer)  # type: ignore[no-any-return]  # as `buffer` says
 
     def write(self, data: Any) -> int:
         """Encrypt `data`, bytes-like, into the outgoing BIO.
@@ -89,10 +99,15 @@ class SSLObject(Facts):
 
         Source: `ssl.SSLObject.write`; SSL_write(3).
         """
-        source, size = readable(data)
         connection = self._sslobj
+        source, size = (data, len(data)) if type(data) is bytes else readable(data)
+        size = min(size, INT_MAX)
         try:
-            count: int = self._drive(connection, connection.write, source, min(size, INT_MAX))
+            if self._ferry is not None:
+                return self._drive(connection, connection.write, source, size)  # type: ignore[no-any-return]  # a count
+            count = connection.write(source, size)
+            if count < 0:
+                raise want(-count)
             return count
         except BaseException:
             let_go(source)
@@ -120,6 +135,8 @@ class SSLObject(Facts):
 
     def _drive(self, connection: Connection, operation: Any, *arguments: Any) -> Any:
         """The operation's result; a Want becomes its exception."""
+        if self._ferry is not None:
+            return self._ferry.drive(connection, operation, *arguments)
         result = operation(*arguments)
         if result.__class__ is int and result < 0:
             raise want(-result)

@@ -13,6 +13,8 @@ from ._guise import guise
 from ._queue import refusal
 from ._sendfile import sendfile
 from ._transport import Transport
+from ._wait import set_blocking
+from .connection import WANT_READ
 from .constants import SSLErrorNumber
 from .errors import SSLError
 from .session import SSLSession
@@ -80,7 +82,10 @@ class SSLSocket(Transport):
             self.settimeout(timeout)
             self._connected = self._has_peer()
             if self._connected:
-                self._attach(self._engine(self.server_side, self.server_hostname, self._session))
+                connection = self._engine(self.server_side, self.server_hostname, self._session)
+                # Nobody else has it yet: OpenSSL may wait by itself (benchmark handshake12-server)
+                alone = do_handshake_on_connect and timeout is None
+                self._attach(connection, blocking=alone)
                 if do_handshake_on_connect:
                     if timeout == 0.0:
                         raise ValueError(
@@ -88,6 +93,8 @@ class SSLSocket(Transport):
                             "non-blocking sockets"
                         )
                     self.do_handshake()
+                if alone:
+                    set_blocking(self.fileno(), False)
         except BaseException:
             self.close()
             raise
@@ -144,6 +151,16 @@ class SSLSocket(Transport):
         if connection is None:
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
+            if buffer is None and type(len) is int and 0 < len <= INT_MAX:
+                data: Any = WANT_READ
+                if connection.awaits_answer and self.gettimeout() != 0:
+                    # It is seldom there so soon: wait at once (benchmark ping)
+                    connection.awaits_answer = False
+                else:
+                    data = connection.read(len)
+                    if type(data) is bytes:
+                        return data
+                return self._go_on(data, connection, connection.read, len)  # type: ignore[no-any-return]
             return self._read(connection, len, buffer)  # type: ignore[no-any-return]
         except SSLError as error:
             if error.args[0] == SSLErrorNumber.SSL_ERROR_EOF and self.suppress_ragged_eofs:
@@ -163,6 +180,8 @@ class SSLSocket(Transport):
         connection = self._sslobj
         if connection is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
+        if type(data) is bytes and len(data) <= RECORD:
+            return self._write(connection, data, len(data))
         if self.gettimeout() == 0:
             return self._write_now(connection, data)
         source, size = readable(data)
@@ -181,7 +200,8 @@ class SSLSocket(Transport):
         """
         if self._sslobj is None:
             return super().recv(buflen, flags)
-        self._refuse_flags(flags, "recv")
+        if flags != 0:
+            self._refuse_flags("recv")
         return self.read(buflen)  # type: ignore[return-value]  # bytes without a buffer
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
@@ -195,13 +215,16 @@ class SSLSocket(Transport):
         Source: `ssl.SSLSocket.recv_into`; SSL_read(3).
         """
         if nbytes is None:
-            if buffer is not None:
+            if type(buffer) is bytearray:
+                nbytes = len(buffer)
+            elif buffer is not None:
                 with memoryview(buffer) as view:
                     nbytes = view.nbytes
             nbytes = nbytes or 1024
         if self._sslobj is None:
             return super().recv_into(buffer, nbytes, flags)
-        self._refuse_flags(flags, "recv_into")
+        if flags != 0:
+            self._refuse_flags("recv_into")
         return self.read(nbytes, buffer)  # type: ignore[return-value]  # int with a buffer
 
     def send(self, data: Any, flags: int = 0) -> int:
@@ -217,7 +240,8 @@ class SSLSocket(Transport):
         """
         if self._sslobj is None:
             return super().send(data, flags)
-        self._refuse_flags(flags, "send")
+        if flags != 0:
+            self._refuse_flags("send")
         return self.write(data)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -233,7 +257,11 @@ class SSLSocket(Transport):
         if connection is None:
             super().sendall(data, flags)
             return
-        self._refuse_flags(flags, "sendall")
+        if flags != 0:
+            self._refuse_flags("sendall")
+        if type(data) is bytes and 0 < len(data) <= RECORD:
+            self._write(connection, data, len(data))
+            return
         timeout = self.gettimeout()
         if timeout == 0 or isinstance(data, memoryview):
             # In pieces, since C is given a copy of a read-only view
@@ -251,11 +279,8 @@ class SSLSocket(Transport):
         if size:
             self._write(connection, source, size)
 
-    def _refuse_flags(self, flags: int, method: str) -> None:
-        if flags != 0:
-            raise ValueError(
-                f"non-zero flags not allowed in calls to {method}() on {self.__class__}"
-            )
+    def _refuse_flags(self, method: str) -> None:
+        raise ValueError(f"non-zero flags not allowed in calls to {method}() on {self.__class__}")
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file opened in binary mode; by the kernel, where OP_ENABLE_KTLS has made it do so.
