@@ -277,7 +277,8 @@ def test_the_path_of_children_is_what_it_would_be(tmp_path: Path) -> None:
 
 def test_another_sitecustomize_is_not_lost(tmp_path: Path) -> None:
     """There is but one place of that name, and it may be taken."""
-    (tmp_path / "sitecustomize.py").write_text("import ssl; print(__name__, ssl.__name__, flush=True)")
+    code = "import ssl; print(__name__, ssl.__name__, flush=True)"
+    (tmp_path / "sitecustomize.py").write_text(code)
     program = tmp_path / "program.py"
     program.write_text(CHILD)
     path = os.pathsep.join(map(str, [ROOT, tmp_path]))
