@@ -10,6 +10,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._handle import Handle
 from ._queue import from_queue
+from .constants import TLSVersion
 from .session import SSLSession
 from .x509 import Certificate, decode
 
@@ -31,11 +32,15 @@ class Agreed:
     _lock: Any
     ctx: Handle
     server_side: bool
+    #: what getpeercert() tells, where it cannot change any more
+    _told: dict[str, Any] | None
 
     # --- the peer
 
     def getpeercert(self, binary_form: bool) -> Any:
         """`ssl.SSLSocket.getpeercert`; SSL_get1_peer_certificate(3)"""
+        if self._told is not None and not binary_form:
+            return dict(self._told)
         with self._lock:
             if not libssl.SSL_is_init_finished(self.ptr):
                 raise ValueError("handshake not done yet")
@@ -47,7 +52,12 @@ class Agreed:
                 return encoded
             if not libssl.SSL_get_verify_mode(self.ptr) & libssl.SSL_VERIFY_PEER:
                 return {}
-        return decode(encoded)
+            # A server's is settled by then: TLS 1.3 has no renegotiation. RFC 8446 §1.2
+            settled = not self.server_side and libssl.SSL_version(self.ptr) >= TLSVersion.TLSv1_3
+        told = decode(encoded)
+        if settled:
+            self._told = told  # type: ignore[misc]  # the slot is the connection's
+        return dict(told)
 
     def get_verified_chain(self) -> list[Certificate] | None:
         """From the peer's certificate to the root. SSL_get0_verified_chain(3)"""

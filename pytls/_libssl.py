@@ -68,6 +68,7 @@ SSL_get_rbio                 = gil  (BIO,     SSL)
 SSL_get_wbio                 = gil  (BIO,     SSL)
 
 # --- what was agreed on
+SSL_version                  = gil  (c_int,   SSL)
 SSL_get_version              = gil  (cstr,    SSL)
 SSL_get_current_cipher       = gil  (SSL_CIPHER, SSL)
 SSL_get_current_compression  = gil  (ptr,     SSL)

@@ -92,6 +92,7 @@ class Connection(Agreed):
         "_owner",
         "_rest",
         "_shutdown_sent",
+        "_told",
         "awaits_answer",
         "ctx",
         "hooks",
@@ -120,6 +121,7 @@ class Connection(Agreed):
         self._outgoing: MemoryBIO | None = None
         self._owner: Callable[[], Any] = lambda: None
         self._shutdown_sent = False
+        self._told = None
         #: what was read of a record beyond what was asked for, and how far it was given out
         self._rest = b""
         self._at = 0
