@@ -83,13 +83,14 @@ def RAND_egd(path_: Any, /) -> int:
 
     Source: `ssl.RAND_egd` of Python 3.2 to 3.11; RAND_query_egd_bytes(3).
     """
+    socket = path(path_, "path")
     if not C.RAND_query_egd_bytes:
         raise NotImplementedError(
             f"RAND_egd is gone since OpenSSL 1.1.0, which seeds itself; found {OPENSSL_VERSION}"
         )
     room = create_string_buffer(_EGD_MOST)
     # It waits for the daemon: the generator is not touched until it has answered
-    count = int(C.RAND_query_egd_bytes(path(path_, "path"), room, _EGD_MOST))
+    count = int(C.RAND_query_egd_bytes(socket, room, _EGD_MOST))
     if count > 0:
         C.RAND_add(room, count, float(count))
     else:
