@@ -198,14 +198,15 @@ def _mode() -> int:
 
     Otherwise an interpreter that exports the symbols of an OpenSSL of its own takes libssl's calls.
     Not where malloc is not glibc's (a preloaded allocator, or a sanitizer, which would even end the
-    process): what glibc allocates with theirs would be freed with glibc's.
+    process): what glibc allocates with theirs would be freed with glibc's. calloc tells: a program
+    that is linked to a fixed address, as Debian's Python, has a malloc of its own for whoever asks.
     """
     deepbind: int = getattr(os, "RTLD_DEEPBIND", 0)
     try:
-        mallocs = {_address(ctypes.CDLL(name).malloc) for name in ("libc.so.6", None)}
+        allocators = {_address(ctypes.CDLL(name).calloc) for name in ("libc.so.6", None)}
     except OSError:  # another libc
         return LOCAL
-    return LOCAL | deepbind if len(mallocs) == 1 else LOCAL
+    return LOCAL | deepbind if len(allocators) == 1 else LOCAL
 
 
 def _address(function: Any) -> int | None:

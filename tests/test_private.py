@@ -200,17 +200,17 @@ def test_where_malloc_is_replaced_it_is_not_bound_past_that(
 ) -> None:
     """Memory of two allocators would mix, and a sanitizer ends such a process."""
     program = ctypes.CDLL(None)
-    functions = {"libc.so.6": program.malloc, None: program.malloc}
+    functions = {"libc.so.6": program.calloc, None: program.calloc}
 
     class Library:
-        """One that has a malloc."""
+        """One that has a calloc."""
 
         def __init__(self, name: str | None) -> None:
-            self.malloc = functions[name]
+            self.calloc = functions[name]
 
     monkeypatch.setattr(ctypes, "CDLL", Library)
     assert _loader._mode() == os.RTLD_LOCAL | os.RTLD_DEEPBIND
-    functions[None] = program.calloc
+    functions[None] = program.free
     assert _loader._mode() == os.RTLD_LOCAL
 
 
