@@ -357,8 +357,8 @@ print("%d.%d.%d" % sys.version_info[:3])
 
 START = """\
 #!/bin/sh
-# With a glibc and an OpenSSL of its own; what the caller adds to the search path stays.
-exec {loader} --argv0 "$0" --library-path {libs}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} {elf} "$@"
+# With a glibc and an OpenSSL of its own; what the caller puts before all else stays there.
+exec {loader} --argv0 "$0" --library-path "${{LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}}"{libs} {elf} "$@"
 """
 
 
