@@ -67,13 +67,14 @@ def c_unsigned(value: Any, bits: int) -> int:
     """`value` as a C unsigned integer of `bits`.
 
     :raises TypeError: it is no integer.
-    :raises OverflowError: it is negative or does not fit.
+    :raises ValueError: it is negative.
+    :raises OverflowError: it does not fit.
     """
     if not isinstance(value, int):
         raise TypeError(f"argument must be int, not {type(value).__name__}")
     number = int(value)
     if number < 0:
-        raise OverflowError("can't convert negative int to unsigned")
+        raise ValueError("Cannot convert negative int")
     if number >> bits:
         raise OverflowError("int too big to convert")
     return number

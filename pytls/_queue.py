@@ -91,7 +91,9 @@ def take() -> int:
 def reason_text(packed: int) -> str:
     """OpenSSL's sentence for `packed`, for people only: it changes between releases."""
     text: bytes | None = ERR_reason_error_string(packed)
-    return text.decode("ascii", "replace") if text else "unknown error"
+    if text is None:
+        return f"unknown error (0x{packed:x})" if packed else "unknown error"
+    return text.decode("ascii", "replace")
 
 
 def from_queue(kind: type[SSLError] = SSLError) -> SSLError:

@@ -55,7 +55,7 @@ def DER_cert_to_PEM_cert(der_cert_bytes: Buffer) -> str:
     Source: `ssl.DER_cert_to_PEM_cert`; RFC 7468 §5.
     """
     text = binascii.b2a_base64(der_cert_bytes, newline=False).decode("ascii")
-    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    lines = [text[start : start + 64] for start in range(0, max(len(text), 1), 64)]
     return "\n".join([PEM_HEADER, *lines, PEM_FOOTER, ""])
 
 

@@ -8,6 +8,7 @@ test_versions.py.
 from __future__ import annotations
 
 import ssl
+import sysconfig
 from typing import Any
 
 import pytest
@@ -32,6 +33,11 @@ NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER
 
 #: what pytls itself does not ask for
 _MORE = {"ED25519": features.HAS_TLSv1_3}
+
+
+#: whether the running `ssl` has the ciphers and the lowest version of a Python built as it comes:
+#: a distributor may have chosen others
+PLAIN_SSL = "--with-ssl-default-suites" not in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def has(name: str) -> bool:

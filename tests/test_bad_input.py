@@ -139,6 +139,7 @@ def test_random_numbers(case: Case, pki: Pki) -> None:
     fetching_from_no_port=lambda m, pki: m.get_server_certificate((LOOPBACK, 1)),
     fetching_from_no_address=lambda m, pki: m.get_server_certificate(LOOPBACK),
     fetching_from_a_number=lambda m, pki: m.get_server_certificate(443),
+    since={"pem_from_nothing": (3, 15)},
 )
 def test_certificates_and_times(case: Case, pki: Pki) -> None:
     """Texts that are no date, no PEM, no address."""
@@ -248,7 +249,7 @@ def test_a_memory_bio_takes_nothing_after_its_end(pki: Pki) -> None:
     since={
         "security_level_is_read_only": (3, 10),
         "options_are_huge": (3, 12),
-        "negative_options": (3, 12),
+        "negative_options": (3, 14),
     },
 )
 def test_settings(case: Case, pki: Pki) -> None:

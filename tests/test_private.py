@@ -92,7 +92,7 @@ for name, handle, symbol in zip(names, PAIR[2:4], ("ERR_clear_error", "SSL_new")
 def test_nothing_is_written_run_or_left_open(folder: Path) -> None:
     """As on a read-only file system, under a limit that forbids exec."""
     code = """
-import os, sys
+import ctypes, os, sys  # libffi may keep its own file open
 sys.dont_write_bytecode = True
 
 def watch(event, args):

@@ -58,6 +58,7 @@ def test_the_weak_kind_is_strong_today() -> None:
     assert strong is True
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of other tests' threads
 def test_a_child_has_other_numbers() -> None:
     """After fork() parent and child do not share their randomness."""
     reader, writer = os.pipe()

@@ -8,6 +8,7 @@ import contextlib
 import copy
 import pickle
 import ssl
+import sys
 import time
 from pathlib import Path
 from types import ModuleType
@@ -234,7 +235,8 @@ def test_what_is_no_text_is_no_pem(pem: Any) -> None:
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_der_becomes_pem_and_der_again(octets: bytes, kind: Callable[[bytes], Any]) -> None:
     pem = pytls.DER_cert_to_PEM_cert(der_cert_bytes=kind(octets))
-    assert pem == ssl.DER_cert_to_PEM_cert(octets)
+    if octets or sys.version_info >= (3, 15):  # before, nothing had no empty line
+        assert pem == ssl.DER_cert_to_PEM_cert(octets)
     assert pytls.PEM_cert_to_DER_cert(pem) == octets
 
 
