@@ -23,6 +23,8 @@ Record = c_char * RECORD
 spare: list[Any] = []
 """Arrays that nobody uses: taken and put back around one call, so never more than such calls."""
 
+_SMALL = 2048
+
 address = (c_char * 0).from_buffer
 """A writable buffer's memory as a C pointer, which keeps the buffer from being resized."""
 
@@ -94,7 +96,8 @@ def as_bytes(data: Any) -> bytes:
 def readable(data: Any) -> tuple[Any, int]:
     """The memory of anything bytes-like and contiguous: what C takes for it, and its size.
 
-    A read-only buffer other than bytes is copied.
+    A read-only buffer other than bytes is copied, and so is a small one: it costs less than to
+    keep the caller's from being resized.
 
     :raises TypeError: it is not bytes-like.
     :raises BufferError: it is not contiguous.
@@ -102,7 +105,7 @@ def readable(data: Any) -> tuple[Any, int]:
     if type(data) is bytes:
         return data, len(data)
     view = _flat(data, "a bytes-like object is required")
-    if view.readonly or not view.nbytes:
+    if view.readonly or view.nbytes <= _SMALL:
         return bytes(view), view.nbytes
     return address(view), view.nbytes
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 _MOST_MS = 0x7FFFFFFF
+_POLLS = hasattr(select, "poll")
 
 if sys.platform == "win32":  # pragma: no cover
     import ctypes
@@ -54,7 +55,7 @@ class Waiter:
         try:
             if self.ended:  # in this order: whoever ends it has seen us or is seen
                 return True
-            if not hasattr(select, "poll"):
+            if not _POLLS:
                 return self._select(for_writing, timeout)
             idle = self._idle[for_writing]
             try:

@@ -6,7 +6,7 @@ from threading import RLock
 from typing import Any
 
 from . import _libcrypto as C
-from ._arguments import INT_MAX, RECORD, Buffer, Record, as_bytes, c_int, fresh, spare
+from ._arguments import INT_MAX, RECORD, Buffer, Record, c_int, fresh, readable, spare
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
 from .errors import SSLError
@@ -121,8 +121,7 @@ class MemoryBIO:
 
         Source: `ssl.MemoryBIO.write`; BIO_write(3).
         """
-        data = b if type(b) is bytes else as_bytes(b)
-        size = len(data)
+        data, size = (b, len(b)) if type(b) is bytes else readable(b)
         if size > INT_MAX:
             raise OverflowError(f"string longer than {INT_MAX} bytes")
         with self._lock:

@@ -15,6 +15,7 @@ import os
 import weakref
 from ctypes import c_size_t, get_errno, memmove, set_errno
 from errno import EAGAIN, EWOULDBLOCK
+from io import BytesIO
 from threading import RLock
 from typing import Any, Callable
 
@@ -49,6 +50,8 @@ _ZERO_RETURN = int(SSLErrorNumber.SSL_ERROR_ZERO_RETURN)
 SHORT = 4096
 """Up to so many bytes, a call keeps the interpreter's lock (benchmark ping-busy)."""
 
+NOTHING = BytesIO()
+
 DONE = 0
 """What an operation without a count returns when it is done."""
 
@@ -82,7 +85,6 @@ class Connection(Agreed):
 
     __slots__ = (
         "__weakref__",
-        "_at",
         "_handle",
         "_incoming",
         "_last",
@@ -90,7 +92,6 @@ class Connection(Agreed):
         "_more_there",
         "_outgoing",
         "_owner",
-        "_rest",
         "_shutdown_sent",
         "_told",
         "awaits_answer",
@@ -100,6 +101,7 @@ class Connection(Agreed):
         "on_socket",
         "ptr",
         "raised",
+        "rest",
         "server_hostname",
         "server_side",
     )
@@ -122,9 +124,8 @@ class Connection(Agreed):
         self._owner: Callable[[], Any] = lambda: None
         self._shutdown_sent = False
         self._told = None
-        #: what was read of a record beyond what was asked for, and how far it was given out
-        self._rest = b""
-        self._at = 0
+        #: what was read of a record beyond what was asked for; a read of it is atomic
+        self.rest = NOTHING
         #: whether the record that came last may have more
         self._more_there = False
         #: whether something was sent since, and nothing is left of what came before
@@ -273,13 +274,16 @@ class Connection(Agreed):
         with self._lock:
             if self.in_callback:
                 raise self._in_use()
-            if self._rest:
-                return self._more(size)
+            if self.rest is not NOTHING:
+                data: bytes = self.rest.read(size)
+                if data:
+                    return data
+                self.rest = NOTHING
             if self._last > SHORT and size >= RECORD:
                 # Straight into the bytes that the caller gets (benchmark recv-16k)
                 record = fresh(None, RECORD)
                 count = SSL_read(self.ptr, record, RECORD)
-                data: bytes = record[:count] if count > 0 else b""
+                data = record[:count] if count > 0 else b""
             else:
                 try:
                     record = spare.pop()
@@ -291,7 +295,7 @@ class Connection(Agreed):
                 )
                 data = record[: count if count < size else size] if count > 0 else b""
                 if count > size:
-                    self._rest, self._at = record[size:count], 0
+                    self.rest = BytesIO(record[size:count])
                 spare.append(record)
             self._more_there = False
             if count > 0:
@@ -304,15 +308,9 @@ class Connection(Agreed):
                 return b""
             return self._want_or_raise(code, count, reading=True) or b""
 
-    def _more(self, size: int) -> bytes:
-        """Up to `size` bytes of the record that was begun."""
-        end = self._at + size
-        data = self._rest[self._at : end]
-        if end < len(self._rest):
-            self._at = end
-        else:
-            self._rest = b""
-        return data
+    def left(self) -> int:
+        """How many bytes are left of what was read beyond what was asked for."""
+        return len(self.rest.getvalue()) - self.rest.tell()
 
     def read_into(self, room: Any, size: int) -> int:
         """Decrypt up to `size` bytes (at least 1) into the C buffer `room`.
@@ -325,10 +323,12 @@ class Connection(Agreed):
         with self._lock:
             if self.in_callback:
                 raise self._in_use()
-            if self._rest:
-                data = self._more(size)
-                memmove(room, data, len(data))
-                return len(data)
+            if self.rest is not NOTHING:
+                data = self.rest.read(size)
+                if data:
+                    memmove(room, data, len(data))
+                    return len(data)
+                self.rest = NOTHING
             count: int = (SSL_read if self._last > SHORT else SSL_read_short)(self.ptr, room, size)
             self._more_there = count == size
             if count > 0:
@@ -358,7 +358,7 @@ class Connection(Agreed):
                 # SSL_write(3): with nothing to write its answer is undefined
                 return self._write_nothing()
             count: int = (SSL_write if size > SHORT else SSL_write_short)(self.ptr, data, size)
-            self.awaits_answer = not (self._more_there or self._rest)
+            self.awaits_answer = not self._more_there and (self.rest is NOTHING or not self.left())
             if count > 0:
                 if self.raised:
                     self._raise_from_callback()
@@ -418,17 +418,15 @@ class Connection(Agreed):
 
     def _refuse_rest(self) -> None:
         """Refuse to read the peer's close_notify before its data, as OpenSSL does by itself."""
-        if self._rest and SHUTDOWN_REFUSES_DATA:
+        if self.left() and SHUTDOWN_REFUSES_DATA:
             code = SSLErrorNumber.SSL_ERROR_SSL
             raise from_ssl(code, -1, APPLICATION_DATA_AFTER_CLOSE_NOTIFY, 0, self)
-        self._rest = b""
+        self.rest = NOTHING
 
     def pending(self) -> int:
         """How many decrypted bytes can be read without waiting. SSL_pending(3)"""
         with self._lock:
-            if self._rest:
-                return len(self._rest) - self._at
-            return int(SSL_pending(self.ptr))
+            return self.left() or int(SSL_pending(self.ptr))
 
     # --- how a call has ended
 

@@ -101,7 +101,8 @@ class SSLObject(Facts):
         """
         connection = self._sslobj
         source, size = (data, len(data)) if type(data) is bytes else readable(data)
-        size = min(size, INT_MAX)
+        if size > INT_MAX:
+            size = INT_MAX
         try:
             if self._ferry is not None:
                 return self._drive(connection, connection.write, source, size)  # type: ignore[no-any-return]  # a count

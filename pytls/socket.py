@@ -14,7 +14,7 @@ from ._queue import refusal
 from ._sendfile import sendfile
 from ._transport import Transport
 from ._wait import set_blocking
-from .connection import WANT_READ
+from .connection import NOTHING, WANT_READ
 from .constants import SSLErrorNumber
 from .errors import SSLError
 from .session import SSLSession
@@ -152,7 +152,12 @@ class SSLSocket(Transport):
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
             if buffer is None and type(len) is int and 0 < len <= INT_MAX:
-                data: Any = WANT_READ
+                data: Any
+                if connection.rest is not NOTHING:
+                    data = connection.rest.read(len)
+                    if data:
+                        return data  # type: ignore[no-any-return]  # bytes
+                data = WANT_READ
                 if connection.awaits_answer and self.gettimeout() != 0:
                     # It is seldom there so soon: wait at once (benchmark ping)
                     connection.awaits_answer = False
