@@ -8,6 +8,7 @@ test_versions.py.
 from __future__ import annotations
 
 import ssl
+import sys
 import sysconfig
 from typing import Any
 
@@ -38,6 +39,11 @@ _MORE = {"ED25519": features.HAS_TLSv1_3}
 #: whether the running `ssl` has the ciphers and the lowest version of a Python built as it comes:
 #: a distributor may have chosen others
 PLAIN_SSL = "--with-ssl-default-suites" not in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+
+#: the Python whose answers the running `ssl` gives. An early 3.11, as Debian 12 has it, still takes
+#: an unexpected end for an orderly one, and what came with that, as 3.9 does.
+_FORGIVES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & pytls.OP_IGNORE_UNEXPECTED_EOF
+ANSWERS_AS = min(sys.version_info[:2], (3, 9)) if _FORGIVES else sys.version_info[:2]
 
 
 def has(name: str) -> bool:

@@ -21,7 +21,8 @@ TESTS = Path(__file__).resolve().parent
 TELL = """
 import json
 from pytls import _loader
-print(json.dumps({**_loader.PAIR._asdict(), "paths": _loader.paths(_loader.PAIR)}))
+told = {**_loader.PAIR._asdict(), "paths": _loader.paths(_loader.PAIR)}
+print(json.dumps(told, default=str))  # a handle is no number on PyPy
 """
 
 

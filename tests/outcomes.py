@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-import sys
 import warnings
 from types import ModuleType
 from typing import Any, Callable, NamedTuple
 
-from expected import NEWER_SSL, SAME_LIBRARY, lowest_and_highest
+from expected import ANSWERS_AS, NEWER_SSL, SAME_LIBRARY, lowest_and_highest
 
 import pytls
 
@@ -66,7 +65,7 @@ def same(call: Callable[[ModuleType], Any], since: tuple[int, int] = (3, 8)) -> 
     :param since: the Python whose `ssl` began to answer so. On an older one pytls is only asked.
     """
     found = outcome(call, pytls)
-    if sys.version_info >= since:
+    if ANSWERS_AS >= since:
         wanted = outcome(call, ssl)
         if not SAME_LIBRARY:
             found, wanted = comparable(found, wanted)

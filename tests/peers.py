@@ -279,5 +279,6 @@ def serving(context: Any, talk: Callable[[Any], Any], **options: Any) -> Iterato
         stop.set()
         with contextlib.suppress(OSError):
             socket.create_connection(listener.getsockname(), DEADLINE).close()
+        server.join(DEADLINE)  # it may be on its way to accept()
         listener.close()
     server.result()
