@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ._arguments import address, c_int, let_go, writable
@@ -11,6 +12,9 @@ from ._protocol import check_side
 from .connection import Connection
 from .constants import CHANNEL_BINDING_TYPES
 from .session import SSLSession
+from .x509 import DER
+
+_octets: Any = bytes if sys.version_info >= (3, 13) else DER
 
 
 class Facts:
@@ -134,14 +138,14 @@ class Facts:
 
         Source: `ssl.SSLSocket.get_verified_chain`; SSL_get0_verified_chain(3).
         """
-        return [cert._der() for cert in self._sslobj.get_verified_chain() or ()]
+        return [_octets(cert._der()) for cert in self._sslobj.get_verified_chain() or ()]
 
     def get_unverified_chain(self) -> list[bytes]:
         """The chain as the peer has sent it, as DER, its own certificate first.
 
         Source: `ssl.SSLSocket.get_unverified_chain`; SSL_get_peer_cert_chain(3).
         """
-        return [cert._der() for cert in self._sslobj.get_unverified_chain() or ()]
+        return [_octets(cert._der()) for cert in self._sslobj.get_unverified_chain() or ()]
 
     def selected_npn_protocol(self) -> None:
         """None: NPN is gone. Source: `ssl.SSLSocket.selected_npn_protocol`."""

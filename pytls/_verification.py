@@ -53,7 +53,11 @@ class Verification:
             raise ValueError("invalid value for verify_mode")
         if value == VerifyMode.CERT_NONE and self._check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-        libssl.SSL_CTX_set_verify(self._handle.ptr, _VERIFY_MODES[VerifyMode(value)], None)
+        self._set_verify_mode(VerifyMode(value))
+
+    def _set_verify_mode(self, value: VerifyMode) -> None:
+        """The same, unchecked, and not the property of a subclass, whose `__init__` is to come."""
+        libssl.SSL_CTX_set_verify(self._handle.ptr, _VERIFY_MODES[value], None)
 
     @property
     def verify_flags(self) -> VerifyFlags:
@@ -86,8 +90,8 @@ class Verification:
     @check_hostname.setter
     def check_hostname(self, value: Any) -> None:
         value = bool(value)
-        if value and self.verify_mode == VerifyMode.CERT_NONE:
-            self.verify_mode = VerifyMode.CERT_REQUIRED
+        if value and not libssl.SSL_CTX_get_verify_mode(self._handle.ptr):
+            self._set_verify_mode(VerifyMode.CERT_REQUIRED)
         self._check_hostname = value
 
     @property

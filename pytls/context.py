@@ -100,7 +100,7 @@ class SSLContext(Verification, Algorithms, Versions):
         libcrypto.X509_VERIFY_PARAM_set_flags(param, VerifyFlags.VERIFY_X509_TRUSTED_FIRST)
         self._set_host_flags(HOSTFLAG_NO_PARTIAL_WILDCARDS)
         if self._protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
-            self.verify_mode = VerifyMode.CERT_REQUIRED
+            self._set_verify_mode(VerifyMode.CERT_REQUIRED)
             self._check_hostname = True
 
     # --- connections

@@ -13,6 +13,7 @@ from ._handle import Handle
 from .constants import ENCODING_DER, ENCODING_PEM, PEM_FOOTER, PEM_HEADER
 
 __all__ = [
+    "DER",
     "Certificate",
     "DER_cert_to_PEM_cert",
     "PEM_cert_to_DER_cert",
@@ -172,6 +173,31 @@ class Purpose(_ASN1Object, enum.Enum):
 _XN_FLAG_RFC2253 = 0x1110317
 
 
+class DER(bytes):
+    """A certificate's octets, which also answer what a `Certificate` does.
+
+    Before Python 3.13, only what is below an `ssl.SSLSocket` had the chains, as certificates. Who
+    looks for them there, as truststore does, finds those of the socket itself first.
+
+    Not in `ssl`.
+    """
+
+    __slots__ = ()
+
+    def public_bytes(self, format: int = ENCODING_PEM) -> str | bytes:
+        """PEM text or, for `ENCODING_DER`, bytes. Source: `_ssl.Certificate.public_bytes`."""
+        format = c_int(format)
+        if format == ENCODING_PEM:
+            return DER_cert_to_PEM_cert(self)
+        if format == ENCODING_DER:
+            return bytes(self)
+        raise ValueError("Unsupported format")
+
+    def get_info(self) -> dict[str, Any]:
+        """What `getpeercert` tells of it. Source: `_ssl.Certificate.get_info`."""
+        return decode(bytes(self))
+
+
 class Certificate(Handle):
     """An `X509*`, as the chains of a connection held it from Python 3.10 to 3.12.
 
@@ -201,12 +227,7 @@ class Certificate(Handle):
 
         Source: `_ssl.Certificate.public_bytes`; i2d_X509(3).
         """
-        format = c_int(format)
-        if format == ENCODING_PEM:
-            return DER_cert_to_PEM_cert(self._der())
-        if format == ENCODING_DER:
-            return self._der()
-        raise ValueError("Unsupported format")
+        return DER(self._der()).public_bytes(format)
 
     def get_info(self) -> dict[str, Any]:
         """What `getpeercert` tells of it: see `decode`."""

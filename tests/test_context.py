@@ -162,6 +162,30 @@ def test_a_context_keeps_no_attributes_that_it_has_not_read(pki: Pki) -> None:
         assert sock.context is context
 
 
+@pytest.mark.parametrize("m", [ssl, pytls], ids=["ssl", "pytls"])
+def test_a_subclass_may_have_settings_of_its_own(m: ModuleType) -> None:
+    """truststore's has: nothing sets them before its `__init__`, and `super` finds the originals."""
+
+    class Own(m.SSLContext):  # type: ignore[name-defined,misc]
+        def __init__(self, protocol: Any) -> None:
+            self.inner = m.SSLContext(protocol)
+
+        @property
+        def verify_mode(self) -> Any:
+            return self.inner.verify_mode
+
+        @verify_mode.setter
+        def verify_mode(self, value: Any) -> None:
+            super(m.SSLContext, m.SSLContext).verify_mode.__set__(self.inner, value)
+
+    own = Own(m.PROTOCOL_TLS_CLIENT)
+    own.inner.check_hostname = False
+    own.verify_mode = m.CERT_NONE
+
+    assert own.inner.verify_mode == m.CERT_NONE
+    assert m.SSLContext.verify_mode.__get__(own) == m.CERT_REQUIRED
+
+
 # Certificates and authorities
 
 

@@ -8,11 +8,22 @@ from __future__ import annotations
 import asyncio
 import http.client
 import ssl
+import sys
 import urllib.request
 from typing import Any, Callable, NamedTuple
 
 import pytest
-from peers import DEADLINE, RECORD, Contexts, Pair, Sides, client_context, serving
+from peers import (
+    DEADLINE,
+    RECORD,
+    Contexts,
+    Pair,
+    Sides,
+    client_context,
+    connected,
+    server_context,
+    serving,
+)
 from pki import HOSTNAME, LOOPBACK, Pki
 
 import pytls
@@ -174,6 +185,27 @@ def test_the_end_of_the_transport_is_an_error(contexts: Contexts) -> None:
         if type(end.tls) is pytls.SSLObject:
             with pytest.raises(ssl.SSLEOFError):
                 end.tls.read()
+
+
+# --- chains
+
+
+@pytest.mark.skipif(
+    sys.version_info >= (3, 13), reason="here `ssl` itself has the chains, as bytes"
+)
+def test_a_chain_is_of_bytes_that_are_certificates_too(pki: Pki) -> None:
+    """The first `get_unverified_chain` that truststore finds is the socket's; pip relies on it."""
+    with connected(Contexts(client_context(pytls, pki), server_context(ssl, pki))) as (client, _):
+        for chain in client.get_unverified_chain(), client.get_verified_chain():
+            certificate = chain[0]
+
+            assert certificate == pki.server.der
+            assert certificate.public_bytes(pytls.constants.ENCODING_DER) == pki.server.der
+            assert type(certificate.public_bytes(pytls.constants.ENCODING_DER)) is bytes
+            assert certificate.public_bytes() == ssl.DER_cert_to_PEM_cert(pki.server.der)
+            assert certificate.get_info() == client.getpeercert()
+            with pytest.raises(ValueError, match="Unsupported format"):
+                certificate.public_bytes(3)
 
 
 # --- asyncio
