@@ -45,6 +45,11 @@ PLAIN_SSL = "--with-ssl-default-suites" not in (sysconfig.get_config_var("CONFIG
 _FORGIVES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & pytls.OP_IGNORE_UNEXPECTED_EOF
 ANSWERS_AS = min(sys.version_info[:2], (3, 9)) if _FORGIVES else sys.version_info[:2]
 
+#: PyPy's `ssl` is another one: what it answers to bad input is its own
+CPYTHON = sys.implementation.name == "cpython"
+if not CPYTHON:
+    ANSWERS_AS = (0, 0)
+
 
 def has(name: str) -> bool:
     """Whether the library has a feature: a flag of `_features` without its HAS_."""
