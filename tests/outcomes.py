@@ -65,7 +65,7 @@ def same(call: Callable[[ModuleType], Any], since: tuple[int, int] = (3, 8)) -> 
     :param since: the Python whose `ssl` began to answer so. On an older one pytls is only asked.
     """
     found = outcome(call, pytls)
-    if ANSWERS_AS >= since:
+    if since <= ANSWERS_AS:
         wanted = outcome(call, ssl)
         if not SAME_LIBRARY:
             found, wanted = comparable(found, wanted)
