@@ -48,9 +48,7 @@ def told(der: bytes) -> str:
         (KEY, "EC prime256v1", 256),
         (ec.generate_private_key(ec.SECP384R1()), "EC secp384r1", 384),
         (rsa.generate_private_key(65537, 2048), "RSA", 2048),
-        pytest.param(
-            ed25519.Ed25519PrivateKey.generate(), "ED25519", None, marks=needs("ED25519")
-        ),
+        pytest.param(ed25519.Ed25519PrivateKey.generate(), "ED25519", None, marks=needs("ED25519")),
     ],
     ids=["P-256", "P-384", "RSA", "Ed25519"],
 )
