@@ -90,7 +90,7 @@ def as_bytes(data: Any) -> bytes:
     """
     if type(data) is bytes:  # `__class__` may be anything
         return data
-    return bytes(_flat(data, "a bytes-like object is required"))
+    return bytes(flat(data))
 
 
 def readable(data: Any) -> tuple[Any, int]:
@@ -104,7 +104,7 @@ def readable(data: Any) -> tuple[Any, int]:
     """
     if type(data) is bytes:
         return data, len(data)
-    view = _flat(data, "a bytes-like object is required")
+    view = flat(data)
     if view.readonly or view.nbytes <= _SMALL:
         return bytes(view), view.nbytes
     return address(view), view.nbytes
@@ -113,11 +113,11 @@ def readable(data: Any) -> tuple[Any, int]:
 def writable(buffer: Any) -> memoryview:
     """The writable bytes of `buffer`.
 
-    :raises TypeError: it is not bytes-like, not contiguous, or read-only.
+    :raises TypeError: it is not bytes-like, not contiguous, released, or read-only.
     """
     try:
-        view = _flat(buffer, "a read-write bytes-like object is required")
-    except BufferError as error:
+        view = flat(buffer, "a read-write bytes-like object is required")
+    except (BufferError, ValueError) as error:
         raise TypeError(str(error)) from None
     if view.readonly:
         raise TypeError(
@@ -126,7 +126,13 @@ def writable(buffer: Any) -> memoryview:
     return view
 
 
-def _flat(buffer: Any, wanted: str) -> memoryview:
+def flat(buffer: Any, wanted: str = "a bytes-like object is required") -> memoryview:
+    """The bytes of a contiguous buffer, whatever its items.
+
+    :raises TypeError: it is no buffer; `wanted` tells what one should have given.
+    :raises BufferError: it is not contiguous.
+    :raises ValueError: it is released.
+    """
     try:
         view = memoryview(buffer)
     except TypeError:

@@ -8,7 +8,7 @@ from threading import TIMEOUT_MAX
 from time import monotonic
 from typing import Any
 
-from ._arguments import RECORD, let_go, readable
+from ._arguments import RECORD, flat, let_go, readable
 from ._facts import Facts
 from ._queue import eof, want
 from ._wait import Waiter, set_blocking
@@ -120,7 +120,7 @@ class Transport(Facts, _socket.socket):
     def _write_now(self, connection: Connection, data: Any) -> int:
         """Write record by record, so that what has gone can be told when the socket is full."""
         sent = 0
-        with memoryview(data) as view, view.cast("B") as octets:
+        with memoryview(data) as view, flat(view) as octets:
             while True:
                 source, size = readable(octets[sent : sent + RECORD])
                 try:
