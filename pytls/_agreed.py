@@ -147,6 +147,8 @@ class Agreed:
         if not libssl.SSL_get0_group_name:
             raise features.needs("Getting selected group", (3, 2, 0))
         with self._lock:
+            if not libssl.SSL_is_init_finished(self.ptr):
+                return None  # without a session, SSL_get0_group_name(3) follows a NULL pointer
             name = libssl.SSL_get0_group_name(self.ptr)
         return name.decode("ascii") if name else None
 

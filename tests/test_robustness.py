@@ -152,6 +152,26 @@ def test_no_copies(pki: Pki) -> None:
                 duplicate(original)
 
 
+def test_questions_before_the_handshake(pki: Pki) -> None:
+    """There is nothing to tell yet, which is no reason to end the process."""
+    for end in objects(client(pki), server(pki)):
+        for name in (
+            "cipher",
+            "client_sigalg",
+            "compression",
+            "group",
+            "server_sigalg",
+            "shared_ciphers",
+            "version",
+        ):
+            with contextlib.suppress(NotImplementedError):
+                assert getattr(end, name)() is None
+        assert end.get_channel_binding() is None
+        assert end.get_unverified_chain() == end.get_verified_chain() == []
+        assert end.session is None
+        assert not end.session_reused
+
+
 # --- calls after the end
 
 
