@@ -465,6 +465,7 @@ class Connection(Agreed):
     def _raise_from_callback(self) -> None:
         if self.raised is UNHEARD:
             if self.hooks.servername is not None:
+                self.rest = NOTHING
                 raise SSLError(*UNHEARD.args)  # now and ever after
             self.raised = None
         if self.raised is not None:

@@ -167,7 +167,9 @@ def test_questions_before_the_handshake(pki: Pki) -> None:
             with contextlib.suppress(NotImplementedError):
                 assert getattr(end, name)() is None
         assert end.get_channel_binding() is None
-        assert end.get_unverified_chain() == end.get_verified_chain() == []
+        assert end.get_unverified_chain() == []
+        with contextlib.suppress(NotImplementedError):
+            assert end.get_verified_chain() == []
         assert end.session is None
         assert not end.session_reused
 
@@ -306,8 +308,8 @@ def test_sni_callback_that_never_began(pki: Pki, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(pytls.SSLError, match="SNI callback"):
         far.do_handshake()
     near.do_handshake()
-    near.write(b"secret")
-    for call in far.read, partial(far.write, b"secret"), far.do_handshake:
+    for call in partial(far.read, 1), far.read, partial(far.write, b"*"), far.do_handshake:
+        near.write(b"secret")
         with pytest.raises(pytls.SSLError, match="SNI callback"):
             call()
 
