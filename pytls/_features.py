@@ -68,6 +68,9 @@ HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
 # SSL_SESSION_get_time(3) and the store's objects: how they are reached
 STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
+# 1.0.2 is called with the interpreter's lock kept: who waits in it stops every thread
+MAY_WAIT = FOUND >= (1, 1, 0)
+
 # Waiting for the peer's close_notify, data that nobody has read is an error
 SHUTDOWN_REFUSES_DATA = FOUND >= (1, 1, 1)
 

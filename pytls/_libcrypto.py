@@ -60,7 +60,6 @@ BIO_new_mem_buf              = gil  (BIO,     ptr, c_int)                 # borr
 BIO_free                     = gil  (c_int,   BIO)
 BIO_up_ref                   = gil  (c_int,   BIO, since=(1, 1, 0))
 BIO_ctrl                     = gil  (c_long,  BIO, c_int, c_long, ptr)
-BIO_set_flags                = gil  (None,    BIO, c_int)
 BIO_read                     = gil  (c_int,   BIO, ptr, c_int, hot=True)
 BIO_write                    = gil  (c_int,   BIO, ptr, c_int, hot=True)
 BIO_ctrl_pending             = gil  (c_size_t, BIO, hot=True)
@@ -203,18 +202,14 @@ if not BIO_up_ref:  # 1.0.2: fields of structs
 _BIO_C_SET_BUF_MEM_EOF_RETURN = 130
 _BIO_CTRL_GET_KTLS_SEND = 73
 _BIO_CTRL_GET_KTLS_RECV = 76
-_BIO_FLAGS_READ = 0x01
-_BIO_FLAGS_SHOULD_RETRY = 0x08
 
 
 def BIO_set_mem_eof_return(bio: Any, value: int) -> None:
-    """What reading from an empty memory BIO returns; negative: retry, with the flags for it.
+    """What reading from an empty memory BIO returns; at first -1, to be tried again.
 
     BIO_s_mem(3)
     """
     BIO_ctrl(bio, _BIO_C_SET_BUF_MEM_EOF_RETURN, value, None)
-    if value < 0:
-        BIO_set_flags(bio, _BIO_FLAGS_READ | _BIO_FLAGS_SHOULD_RETRY)
 
 
 def BIO_get_ktls_send(bio: Any) -> bool:

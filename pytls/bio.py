@@ -51,7 +51,6 @@ class MemoryBIO:
         self = super().__new__(cls)
         self._handle = BIO(C.BIO_new(C.BIO_s_mem()))
         self._ptr = self._handle.ptr
-        C.BIO_set_mem_eof_return(self._ptr, -1)
         self._write_eof = False
         # Whether more than one record was read at once
         self._bulky = False

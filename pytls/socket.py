@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from ._arguments import INT_MAX, RECORD, readable
+from ._features import MAY_WAIT
 from ._guise import guise
 from ._queue import refusal
 from ._sendfile import sendfile
@@ -84,7 +85,7 @@ class SSLSocket(Transport):
             if self._connected:
                 connection = self._engine(self.server_side, self.server_hostname, self._session)
                 # Nobody else has it yet: OpenSSL may wait by itself (benchmark handshake12-server)
-                alone = do_handshake_on_connect and timeout is None
+                alone = do_handshake_on_connect and timeout is None and MAY_WAIT
                 self._attach(connection, blocking=alone)
                 if do_handshake_on_connect:
                     if timeout == 0.0:
