@@ -2,7 +2,8 @@
 
 Each operation returns its result or, when it cannot go on, a `Want`: WANT_READ or WANT_WRITE,
 negative so that it cannot be mistaken for a count. `SSLObject` makes an exception of that,
-`SSLSocket` a wait. OpenSSL never sees a blocking descriptor.
+`SSLSocket` a wait. OpenSSL sees no blocking descriptor, but in a first handshake that nobody else
+can see.
 
 An `SSL*` must never be in two calls at once: a lock spans each call with the questions that
 belong to it, and no lock is held while anybody waits. So a reader that waits for hours does not
