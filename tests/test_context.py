@@ -164,7 +164,7 @@ def test_a_context_keeps_no_attributes_that_it_has_not_read(pki: Pki) -> None:
 
 @pytest.mark.parametrize("m", [ssl, pytls], ids=["ssl", "pytls"])
 def test_a_subclass_may_have_settings_of_its_own(m: ModuleType) -> None:
-    """truststore's has: nothing sets them before its `__init__`, and `super` finds the originals."""
+    """Nothing sets them before its `__init__`, and `super` finds the originals: as truststore's."""
 
     class Own(m.SSLContext):  # type: ignore[name-defined,misc]
         def __init__(self, protocol: Any) -> None:
