@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 import trustme
@@ -30,6 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(30))
+
+
+def pytest_report_header() -> str:
+    """Which OpenSSL this run is about."""
+    return f"{pytls.OPENSSL_VERSION}; ssl: {ssl.OPENSSL_VERSION}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def told_openssl(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """The same in the report for machines."""
+    record_testsuite_property("OpenSSL", pytls.OPENSSL_VERSION)
 
 
 @pytest.fixture(scope="session")
