@@ -33,16 +33,18 @@ import pytls
 @contextlib.contextmanager
 def interrupted(handler: Callable[..., Any]) -> Iterator[None]:
     """A signal for the main thread every few milliseconds."""
-    stop = threading.Event()
+    begin, stop = threading.Event(), threading.Event()
     main = threading.main_thread().ident
 
     def interrupt() -> None:
+        begin.wait(DEADLINE)
         while not stop.wait(SHORT / 20):
             signal.pthread_kill(main, signal.SIGUSR1)
 
     previous = signal.signal(signal.SIGUSR1, handler)
     interrupting = Background(interrupt)
     try:
+        begin.set()  # from here on the handler may raise
         yield
     finally:
         stop.set()
@@ -122,7 +124,7 @@ def test_what_a_signal_handler_raises_comes_out(ends: Ends) -> None:
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         raise InterruptedError("enough")
 
-    with interrupted(handler), pytest.raises(InterruptedError, match="enough"):
+    with pytest.raises(InterruptedError, match="enough"), interrupted(handler):
         ends.subject.recv(1)
 
     ends.peer.sendall(b"still here")
