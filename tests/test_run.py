@@ -167,8 +167,10 @@ def test_what_cannot_be_run(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     direct = python(*arguments, cwd=tmp_path)
-    assert run(*arguments, cwd=tmp_path) == direct
-    assert direct.code != 0
+    ended = run(*arguments, cwd=tmp_path)
+    assert direct.code == ended.code != 0
+    # PyPy puts no quotes around what it cannot open
+    assert direct.err.replace("'", "") == ended.err.replace("'", "")
 
 
 @pytest.mark.skipif(not SAFE_PATH, reason="Python has -P since 3.11")
