@@ -10,5 +10,9 @@ import sys
 #: a context is a client's or a server's, and default contexts say which; old names warn
 SIDES = sys.version_info >= (3, 10)
 
+#: a read or write that the operating system ends is an OSError, such as ConnectionResetError; else
+#: it is as if the peer had gone without close_notify (python/cpython#115627)
+TELLS_ERRNO = not (3, 10) <= sys.version_info < (3, 13)
+
 #: default contexts hold certificates to RFC 5280, and trust what is below a root, too
 STRICT = sys.version_info >= (3, 13)

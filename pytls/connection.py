@@ -38,6 +38,7 @@ from ._libssl import (
     SSL_write,
     SSL_write_short,
 )
+from ._python import TELLS_ERRNO
 from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, from_queue, from_ssl, take
 from .bio import BIO, MemoryBIO, renew
 from .constants import SSLErrorNumber
@@ -307,7 +308,7 @@ class Connection(Agreed):
             code = SSL_get_error(self.ptr, count)
             if code == _ZERO_RETURN and self._peer_has_closed():
                 return b""
-            return self._want_or_raise(code, count, reading=True) or b""
+            return self._want_or_raise(code, count, TELLS_ERRNO, reading=True) or b""
 
     def left(self) -> int:
         """How many bytes are left of what was read beyond what was asked for."""
@@ -340,7 +341,7 @@ class Connection(Agreed):
             code = SSL_get_error(self.ptr, count)
             if code == _ZERO_RETURN and self._peer_has_closed():
                 return 0
-            return self._want_or_raise(code, count, reading=True)
+            return self._want_or_raise(code, count, TELLS_ERRNO, reading=True)
 
     def write(self, data: Any, size: int) -> int:
         """Encrypt and send the `size` bytes of `data`, bytes or a C buffer: all or a Want.
@@ -364,7 +365,7 @@ class Connection(Agreed):
                 if self.raised:
                     self._raise_from_callback()
                 return count
-            return self._want_or_raise(SSL_get_error(self.ptr, count), count)
+            return self._want_or_raise(SSL_get_error(self.ptr, count), count, TELLS_ERRNO)
 
     def sendfile(self, fd: int, offset: int, size: int) -> int:
         """Send up to `size` bytes of the file `fd` from `offset` on, by the kernel.
@@ -435,9 +436,12 @@ class Connection(Agreed):
         """Whether the peer has closed TLS in order, and we have not."""
         return bool(libssl.SSL_get_shutdown(self.ptr) == libssl.SSL_RECEIVED_SHUTDOWN)
 
-    def _want_or_raise(self, code: int, ret: int, reading: bool = False) -> int:
+    def _want_or_raise(
+        self, code: int, ret: int, tells_errno: bool = True, reading: bool = False
+    ) -> int:
         """The Want for `code`, which SSL_get_error gave for `ret`, or its exception.
 
+        :param tells_errno: whether C's errno counts.
         :returns: a Want; when `reading`, DONE after the peer's close_notify.
         """
         raised = self.raised
@@ -459,7 +463,7 @@ class Connection(Agreed):
                 return -again
             if reading and again == _ZERO_RETURN and self._peer_has_closed():
                 return DONE
-        if not self.on_socket or c_errno in (EAGAIN, EWOULDBLOCK):
+        if not tells_errno or not self.on_socket or c_errno in (EAGAIN, EWOULDBLOCK):
             c_errno = 0
         raise from_ssl(code, ret, packed, c_errno, self)
 
