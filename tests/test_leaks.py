@@ -1,0 +1,65 @@
+"""Nothing is kept: the slope of memory and of descriptors, and every handle freed once.
+
+The long runs are in `soak/`; docs/reliability.md has their figures.
+"""
+
+from __future__ import annotations
+
+import collections
+import gc
+import os
+from typing import Any
+
+import pytest
+from actions import Actions
+from pki import Pki
+from slope import slope
+
+import pytls
+from pytls._handle import Handle
+
+TIMES = {"failed_handshakes": 240, "handshakes": 600, "contexts": 360, "cycles": 120}
+NAMES = [
+    *("handshakes", "failed_handshakes", "objects", "failed_objects", "contexts"),
+    *("sessions", "certificates", "bios", "errors", "cycles"),
+]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory cannot be measured")
+@pytest.mark.parametrize("name", NAMES)
+def test_slope(pki: Pki, name: str) -> None:
+    """An object of OpenSSL that is kept is larger than a kilobyte, of each one."""
+    action = Actions(pytls, pki).named()[name]
+    found = slope(action, TIMES.get(name, 720))
+    assert found.memory < 700, found  # bytes each
+    assert found.descriptors <= 0, found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_handle_is_freed_once(pki: Pki, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a handle was made for is given back, and is given back no second time."""
+    alive: dict[Any, int] = collections.Counter()
+    make, give = Handle.__init__, Handle.give
+
+    def counted(self: Handle, address: int | None) -> None:
+        make(self, address)
+        alive[type(self), self.ptr.value] += 1
+
+    def counted_back(self: Handle) -> Any:
+        key = type(self), self.ptr.value
+        if key in alive:  # else it was made before the count began
+            alive[key] -= 1
+            assert alive[key] >= 0, key
+        return give(self)
+
+    actions = Actions(pytls, pki)
+    gc.collect()
+    monkeypatch.setattr(Handle, "__init__", counted)
+    monkeypatch.setattr(Handle, "give", counted_back)
+    action = actions.named()[name]
+    for _ in range(5):
+        action()
+    gc.collect()
+    assert alive
+    left = {key: count for key, count in alive.items() if count}
+    assert not left
