@@ -1,4 +1,4 @@
-"""Each version of the protocol: spoken where the loaded OpenSSL has it, else refused by its name."""
+"""Each version of the protocol: spoken where the OpenSSL has it, else refused by its name."""
 
 from __future__ import annotations
 
