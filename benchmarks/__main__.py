@@ -39,7 +39,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=NAMES,
         help="what to hold against ssl: pytls, pyOpenSSL (default: both, as installed)",
     )
-    add("--quick", action="store_true", help="one short round, under a minute: for a first look only")
+    add("--quick", action="store_true", help="one short round, for a first look: under a minute")
     add("--rounds", type=int, help="how many rounds (7; quick: 1)")
     add("--json", metavar="FILE", help="write every round's figures")
     add("--plot", metavar="FILE", help="write the ratios as SVG")
