@@ -13,6 +13,7 @@ import urllib.request
 from typing import Any, Callable, NamedTuple
 
 import pytest
+from expected import needs
 from peers import (
     DEADLINE,
     RECORD,
@@ -190,6 +191,7 @@ def test_the_end_of_the_transport_is_an_error(contexts: Contexts) -> None:
 # --- chains
 
 
+@needs("VERIFIED_CHAIN")
 @pytest.mark.skipif(
     sys.version_info >= (3, 13), reason="here `ssl` itself has the chains, as bytes"
 )

@@ -170,7 +170,7 @@ def test_a_timeout_is_for_the_whole_call(pki: Pki, call: str) -> None:
                 near, server_hostname=HOSTNAME, do_handshake_on_connect=False
             ) as sock:
                 sock.settimeout(2 * SHORT)
-                slowly = Background(trickle, far, b"\x16\x03\x03\x40\x00" + bytes(200))
+                slowly = Background(trickle, far, b"\x16\x03\x03\x40\x00\x02" + bytes(200))
                 with takes_about(2 * SHORT), pytest.raises(socket.timeout):
                     sock.do_handshake()
         else:
