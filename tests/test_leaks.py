@@ -18,7 +18,7 @@ from slope import slope
 import pytls
 from pytls._handle import Handle
 
-TIMES = {"failed_handshakes": 240, "handshakes": 600, "contexts": 360, "cycles": 120}
+TIMES = {"failed_handshakes": 1200, "handshakes": 1200, "contexts": 360, "cycles": 120}
 NAMES = [
     *("handshakes", "failed_handshakes", "objects", "failed_objects", "contexts"),
     *("sessions", "certificates", "bios", "errors", "cycles"),
