@@ -30,9 +30,12 @@ NAMES = [
 def test_slope(pki: Pki, name: str) -> None:
     """An object of OpenSSL that is kept is larger than a kilobyte, of each one."""
     action = Actions(pytls, pki).named()[name]
-    found = slope(action, TIMES.get(name, 720))
-    assert found.memory < 700, found  # bytes each
-    assert found.descriptors <= 0, found
+    # A leak is there each time; what malloc keeps for a thread is there once
+    found = []
+    while len(found) < 3 and (not found or found[-1].memory >= 700):
+        found.append(slope(action, TIMES.get(name, 720)))
+    assert found[-1].memory < 700, found  # bytes each
+    assert found[-1].descriptors <= 0, found
 
 
 @pytest.mark.parametrize("name", NAMES)
