@@ -107,10 +107,12 @@ class Transport(Facts, _socket.socket):
             waiter = self._waiter
             if waiter is None or self._sslobj is not connection:
                 raise eof()  # another thread has closed it or shut it down
-            if (left is not None and left <= 0) or not waiter.wait(result == WANT_WRITE, left):
+            if left is not None and left <= 0:
                 if not verb:
                     verb = "write" if result == WANT_WRITE else "read"
                 raise _timeout_class(f"The {verb} operation timed out")
+            if not waiter.wait(result == WANT_WRITE, left):
+                continue  # the time is over; or, on PyPy, a signal has come
             if waiter.ended or self._sslobj is not connection:
                 raise eof()  # another thread has closed it or shut it down
             result = operation(*arguments)
