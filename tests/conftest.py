@@ -10,7 +10,8 @@ import trustme
 
 pytest.register_assert_rewrite("outcomes", "peers")  # before anybody imports them
 
-from expected import VERSIONS  # noqa: E402
+import pypy  # noqa: E402
+from expected import CPYTHON, VERSIONS  # noqa: E402
 from peers import (  # noqa: E402
     Contexts,
     Ends,
@@ -30,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(30))
+    if not CPYTHON:
+        pypy.mark(items)
 
 
 def pytest_report_header() -> str:
