@@ -143,7 +143,7 @@ def test_records_put_in(try_out: Any, record: bytes) -> None:
     """Somebody on the way adds records of his own, in the handshake and after it."""
     size = try_out(Fault()).sent
     for at in (0, 5, 100, size // 2, size - 24):
-        try_out(Fault(at=at, inject=record))
+        try_out(Fault(at=at, inject=record), compared=SAME_LIBRARY)  # releases differ in this
 
 
 # Time
