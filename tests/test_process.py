@@ -148,7 +148,20 @@ assert not [ref() for ref in left if ref() is not None]
 
 
 @pytest.mark.parametrize("callback", ["sni", "message", "psk-client", "psk-server", "password"])
-@pytest.mark.parametrize("error", ["ZeroDivisionError", "KeyboardInterrupt", "RecursionError"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ZeroDivisionError",
+        "KeyboardInterrupt",
+        pytest.param(
+            "RecursionError",
+            marks=pytest.mark.skipif(
+                sys.version_info[:3] == (3, 13, 0),
+                reason="CPython 3.13.0 ends no recursion in a callback: ctypes alone crashes",
+            ),
+        ),
+    ],
+)
 def test_exceptions_out_of_callbacks(pki: Pki, callback: str, error: str) -> None:
     """The handshake fails closed: no data passes, and somebody hears of the exception."""
     program = f"""
