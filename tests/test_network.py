@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from expected import SAME_LIBRARY, VERSIONS
+from expected import SAME_FLIGHTS, SAME_LIBRARY, VERSIONS
 from faults import MESSAGES, End, Fault, Network, contexts
 from outcomes import Raised, comparable
 from peers import DEADLINE, SHORT, Background, ByHand, client_context, takes_about, tcp_pair
@@ -42,7 +42,7 @@ def try_out(pki: Pki, rsa: Credentials, end: str, version: str) -> Any:
         found = Network(made[pytls], end, fault).run()
         assert WHOLE.startswith(found.received)
         assert found.error is not None or found.received == WHOLE
-        if compared and sys.version_info >= SINCE[fault.cut]:
+        if compared and SAME_FLIGHTS and sys.version_info >= SINCE[fault.cut]:
             wanted = Network(made[ssl], end, fault).run()
             assert found.received == wanted.received, fault
             assert alike(found.error, wanted.error), (fault, found.error, wanted.error)
@@ -143,7 +143,8 @@ def test_records_put_in(try_out: Any, record: bytes) -> None:
     """Somebody on the way adds records of his own, in the handshake and after it."""
     size = try_out(Fault()).sent
     for at in (0, 5, 100, size // 2, size - 24):
-        try_out(Fault(at=at, inject=record), compared=SAME_LIBRARY)  # releases differ in this
+        # Releases differ in this; and what follows the first hundred bytes is by chance
+        try_out(Fault(at=at, inject=record), compared=SAME_LIBRARY and at != 100)
 
 
 # Time
