@@ -29,6 +29,9 @@ ROOTS = int(features.HAS_VERIFIED_CHAIN)
 
 #: what the running `ssl` has; where it has another OpenSSL, less can be compared
 SAME_LIBRARY = ssl.OPENSSL_VERSION_NUMBER == pytls.OPENSSL_VERSION_NUMBER
+#: 1.0.2 does not ask that of whom it trusts, where chains may be partial
+ISSUERS_MUST_BE_AUTHORITIES = features.HAS_VERSION_BOUNDS
+
 #: 1.0.2 writes a handshake in other pieces, and looks at what it reads in another order
 SAME_FLIGHTS = SAME_LIBRARY or features.HAS_VERSION_BOUNDS
 NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER

@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
-from expected import SAME_LIBRARY, needs
-from outcomes import Raised, same
+from expected import ISSUERS_MUST_BE_AUTHORITIES, SAME_LIBRARY, needs
+from outcomes import Raised, outcome, same
 from peers import Contexts, connected
 from pki import PASSWORD, Pki, pem_of
 
@@ -230,8 +230,11 @@ def test_a_chain(files: dict[str, str], name: str, setting: Any) -> None:
         server.load_cert_chain(files[name])
         return verdict(m, client, server, CHAINS[name][2])
 
-    found = same(case)
-    if name in REFUSED or not trusted:
+    # Releases differ in how strict they are; none believes what is refused below
+    found = same(case) if SAME_LIBRARY else outcome(case, pytls)
+    if name == "of-no-authority" and NO_AUTHORITY in trusted:
+        assert isinstance(found, Raised) == ISSUERS_MUST_BE_AUTHORITIES
+    elif name in REFUSED or not trusted:
         assert isinstance(found, Raised)
 
 
