@@ -28,7 +28,8 @@ UNAVAILABLE = 3  # what matrix.py says where something cannot be had
 
 #: These do not depend on the pair, or ask for more than a cell has: the environment `py` runs them.
 ELSEWHERE = ["interop", "conformance", "ecosystem"]
-ELSEWHERE += [f"test_{name}.py" for name in "benchmarks declarations matrix packaging".split()]
+OTHERS = "benchmarks declarations matrix openssl_versions packaging"
+ELSEWHERE += [f"test_{name}.py" for name in OTHERS.split()]
 
 
 def main() -> int:

@@ -1,0 +1,25 @@
+"""docs/openssl-versions.md says what the libraries do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import macros
+import pytest
+
+TOOL = macros.ROOT / "tools/versions.py"
+LIBRARIES = macros.CACHE.parent / "libs"
+
+
+@pytest.mark.timeout(300)
+def test_the_table_is_what_the_libraries_give() -> None:
+    """Written once more, it is the same."""
+    names = [name for name in macros.FOLDERS if name != "system"]
+    missing = [name for name in names if not (LIBRARIES / name).exists()]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"{', '.join(missing)}: not fetched; tools/matrix.py libs does")
+
+    done = subprocess.run([sys.executable, TOOL, "--check"], check=False)
+    assert done.returncode == 0, "run tools/versions.py, and see what has changed"
