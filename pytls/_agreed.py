@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ctypes import byref, c_int, c_uint, c_void_p, create_string_buffer, string_at
-from typing import Any, Tuple
 
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._handle import Handle
 from ._queue import from_queue
+from ._types import Any, Tuple
 from .constants import TLSVersion
 from .session import SSLSession
 from .x509 import Certificate, decode

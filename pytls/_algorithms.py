@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ctypes import string_at
-from typing import Any
 
 from . import _credentials
 from . import _features as features
@@ -12,6 +11,7 @@ from . import _libssl as libssl
 from ._agreed import cipher_details, stack
 from ._arguments import path, text
 from ._queue import from_queue, take
+from ._types import Any
 from .errors import SSLError
 
 

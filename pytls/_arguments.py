@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from ctypes import c_char, c_ssize_t, c_void_p, py_object
 from operator import index
-from typing import Any, Union
+
+from ._types import Any, Union
 
 Buffer = Union[bytes, bytearray, memoryview]
 

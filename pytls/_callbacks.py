@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import threading
 from ctypes import memmove, string_at
-from typing import Any, Callable
 from weakref import WeakValueDictionary
 
 from . import _libssl as C
+from ._types import Any, Callable
 from .constants import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType
 from .errors import SSLError
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from ctypes import byref, c_char_p, c_long, c_void_p, create_string_buffer, string_at
 from functools import lru_cache
-from typing import Any, Callable, NamedTuple, Optional, Tuple, Union
 
 from . import _libcrypto as libcrypto
 from ._der import CONSTRUCTED, Element, Malformed, content, elements, whole, wrap
 from ._queue import from_queue
+from ._types import Any, Callable, Optional, Tuple, Union
 
 Value = Union[str, bytes, None]
 Name = Tuple[Tuple[Tuple[Optional[str], Value], ...], ...]
@@ -297,12 +297,20 @@ def _tell_extensions(info: dict[str, Any], extensions: dict[bytes, bytes]) -> No
             info["crlDistributionPoints"] = tuple([uri.decode() for uri in uris])
 
 
-class _Type(NamedTuple):
+class _Type:
     """OpenSSL's functions for one type of ASN.1."""
 
-    d2i: Callable[..., int | None]
-    i2d: Callable[..., int]
-    free: Callable[..., None]
+    __slots__ = ("d2i", "free", "i2d")
+
+    def __init__(
+        self,
+        d2i: Callable[..., int | None],
+        i2d: Callable[..., int],
+        free: Callable[..., None],
+    ) -> None:
+        self.d2i = d2i
+        self.i2d = i2d
+        self.free = free
 
     def normal(self, octets: bytes) -> bytes | None:
         """`octets` in DER, as OpenSSL understands them; None when it does not."""

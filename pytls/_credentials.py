@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from ctypes import get_errno, memmove, set_errno
-from typing import Any
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._arguments import path
 from ._handle import Handle
 from ._queue import from_queue, take
+from ._types import Any
 from .bio import BIO
 
 

@@ -24,9 +24,9 @@ NotImplementedError with the release that it takes.
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Protocol, Tuple
 
 from ._loader import PAIR
+from ._types import Any, Protocol, Tuple
 
 Release = Tuple[int, int, int]
 

@@ -6,7 +6,7 @@ stand. Nothing recurses, so one that nests a thousand deep costs no more than it
 
 from __future__ import annotations
 
-from typing import Tuple
+from ._types import Tuple
 
 Element = Tuple[int, int, int]
 

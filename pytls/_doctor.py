@@ -47,7 +47,7 @@ def _openssl() -> Facts:
         "libssl": libssl,
         "libcrypto": libcrypto,
         "chosen_by": PAIR.chosen_by,
-        "tried": [attempt._asdict() for attempt in PAIR.tried],
+        "tried": [{"name": name, "reason": reason} for name, reason in PAIR.tried],
         "fips": fips_enabled(),
     }
 

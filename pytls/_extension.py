@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 from types import ModuleType
-from typing import Any
 
 from . import _features as features
 from . import constants, errors, rand
+from ._types import Any
 from .bio import MemoryBIO
 from .session import SSLSession
 from .x509 import Certificate, nid2obj, txt2obj

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
 from ._handle import Handle
 from ._protocol import check_side
+from ._types import Any
 from .connection import Connection
 from .constants import CHANNEL_BINDING_TYPES
 from .session import SSLSession

@@ -6,10 +6,9 @@ themselves, of the `ssl` that they have imported.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ._arguments import RECORD
 from ._queue import want
+from ._types import Any
 from .bio import MemoryBIO
 from .connection import WANT_READ, Connection
 

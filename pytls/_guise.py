@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+
+from ._types import Any
 
 
 def guise(name: str) -> Any:

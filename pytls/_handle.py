@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from ctypes import c_void_p
-from typing import Any, Callable, ClassVar
 
 from ._queue import from_queue
+from ._types import Any, Callable, ClassVar
 
 
 class Handle:

@@ -18,10 +18,10 @@ from ctypes import (
     c_void_p,
     string_at,
 )
-from typing import Any
 
 from ._declare import FOUND, bind, gil, nogil
 from ._loader import PAIR
+from ._types import Any
 
 ptr = c_void_p
 cstr = c_char_p

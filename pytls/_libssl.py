@@ -20,11 +20,11 @@ from ctypes import (
     c_uint64,
     c_ulong,
 )
-from typing import Any
 
 from ._declare import FOUND, bind, gil, keeping_gil, nogil
 from ._libcrypto import BIO, EVP_PKEY, STACK, X509, X509_STORE, X509_VERIFY_PARAM, ptr
 from ._loader import PAIR
+from ._types import Any
 
 cstr = c_char_p
 SSL = SSL_CTX = SSL_METHOD = SSL_CIPHER = SSL_SESSION = ptr

@@ -13,10 +13,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import Any, Iterator, NamedTuple
+from types import SimpleNamespace
 
-# `_ssl` and `_hashlib` come to their own libcrypto before pytls opens one: see there.
+# `_ssl` comes to its own libcrypto before pytls opens one: see there.
 from . import errors  # noqa: F401
+from ._types import Any, Iterator, Tuple
 
 #: What follows "libcrypto" and "libssl" in a soname, newest first. Red Hat's 1.0.2 is .so.10.
 SUFFIXES = (".so.4", ".so.3", ".so.1.1", ".so.1.0.2", ".so.10", ".so.1.0.0")
@@ -53,14 +54,11 @@ INSTALL = {
 )
 
 
-class Attempt(NamedTuple):
-    """What was tried, names or paths, and why it did not serve."""
-
-    name: str
-    reason: str
+Attempt = Tuple[str, str]
+"""What was tried, names or paths, and why it did not serve."""
 
 
-class Pair(NamedTuple):
+class Pair(SimpleNamespace):
     """The two libraries in use."""
 
     libcrypto: str  # the soname or absolute path that was opened
@@ -86,11 +84,18 @@ def load() -> Pair:
             crypto, ssl, how = _open_pair(libcrypto, libssl)
             version, text = _check(crypto, ssl)
         except (OSError, ValueError) as error:
-            tried.append(Attempt(f"{libcrypto}, {libssl}", str(error)))
+            tried.append((f"{libcrypto}, {libssl}", str(error)))
             continue
-        handles = crypto._handle, ssl._handle
-        chosen_by = (_told(chosen) or "the newest found") + how
-        return Pair(libcrypto, libssl, *handles, version, text, chosen_by, tuple(tried))
+        return Pair(
+            libcrypto=libcrypto,
+            libssl=libssl,
+            crypto_handle=crypto._handle,
+            ssl_handle=ssl._handle,
+            version=version,
+            text=text,
+            chosen_by=(_told(chosen) or "the newest found") + how,
+            tried=tuple(tried),
+        )
     raise ImportError(_explained(chosen, tried), name="pytls")
 
 
@@ -157,7 +162,7 @@ def _pairs_in(folder: str, tried: list[Attempt]) -> Iterator[tuple[str, str]]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        tried.append(Attempt(folder, str(error)))
+        tried.append((folder, str(error)))
         return
     for name in names:
         path = os.path.join(folder, name)
@@ -166,15 +171,15 @@ def _pairs_in(folder: str, tried: list[Attempt]) -> Iterator[tuple[str, str]]:
         if library in found and FILE_TYPE in name and not name.endswith("ssl.dylib"):
             found[library][_suffix(name[len(library) :])] = path
         elif library == "libssl3":
-            tried.append(Attempt(path, "NSS's library has this name, none of OpenSSL's has"))
+            tried.append((path, "NSS's library has this name, none of OpenSSL's has"))
     libcryptos, libssls = found.values()
     for suffix in sorted(libssls, key=_age):
         if suffix in libcryptos:
             yield libcryptos[suffix], libssls[suffix]
         else:
-            tried.append(Attempt(libssls[suffix], f"there is no libcrypto{suffix} beside it"))
+            tried.append((libssls[suffix], f"there is no libcrypto{suffix} beside it"))
     if not libssls:
-        tried.append(Attempt(folder, "there is no libssl in it"))
+        tried.append((folder, "there is no libssl in it"))
 
 
 def _suffix(rest: str) -> str:
@@ -325,7 +330,8 @@ def _explained(chosen: dict[str, str], tried: list[Attempt]) -> str:
             f"{INSTALL}, or set PYTLS_LIBDIR to the folder that holds both libraries "
             "(or PYTLS_LIBCRYPTO and PYTLS_LIBSSL to the files)."
         )
-    return "\n".join([f"{what}; tried:", *(f"  {it.name}: {it.reason}" for it in tried), remedy])
+    attempts = [f"  {name}: {reason}" for name, reason in tried]
+    return "\n".join([f"{what}; tried:", *attempts, remedy])
 
 
 def _path(name: str, handle: int) -> str:

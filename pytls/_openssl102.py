@@ -7,9 +7,9 @@ takes the same arguments.
 from __future__ import annotations
 
 from ctypes import POINTER, Structure, c_int, c_void_p, cast
-from typing import Any
 
 from ._der import content, elements, whole
+from ._types import Any
 
 
 class _BIO(Structure):

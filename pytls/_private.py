@@ -10,9 +10,9 @@ import os
 import sys
 from contextlib import contextmanager
 from ctypes import CDLL
-from typing import Iterator
 
 from . import _elf
+from ._types import Iterator
 
 MUSL = sys.platform == "linux" and not hasattr(os, "RTLD_DEEPBIND")
 

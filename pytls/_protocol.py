@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from . import _features as features
 from . import _libcrypto as libcrypto
@@ -11,6 +10,7 @@ from . import _libssl as libssl
 from . import _python as python
 from ._handle import Handle
 from ._queue import refusal
+from ._types import Any
 from .constants import Options, TLSVersion, _SSLMethod
 
 #: the general protocols, which can be bounded

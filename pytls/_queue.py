@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any, TypeVar
 
 from ._features import HAS_EOF_REASON, NEW_ERROR_CODES
 from ._libcrypto import (
@@ -13,6 +12,7 @@ from ._libcrypto import (
     X509_verify_cert_error_string,
 )
 from ._libssl import SSL_get_verify_result
+from ._types import Any, TypeVar
 from .constants import SSLErrorNumber
 from .errors import (
     SSLCertVerificationError,

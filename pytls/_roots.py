@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from threading import RLock
 from time import time
-from typing import Any, Callable, NamedTuple
 
 from . import _libcrypto as C
 from . import _libssl as libssl
@@ -18,6 +17,7 @@ from ._features import SHARES_STORES
 from ._handle import Handle
 from ._queue import from_queue, take
 from ._trust import X509_LU_CRL, X509_LU_X509, objects
+from ._types import Any, Callable
 
 _SETTLED = 2.0
 """Seconds: what was changed more recently may change once more and look the same."""
@@ -33,11 +33,14 @@ class STORE(Handle):
     _free = staticmethod(C.X509_STORE_free)
 
 
-class _Parsed(NamedTuple):
-    store: STORE
-    size: int
-    looks: tuple[Any, ...]
-    is_default: bool
+class _Parsed:
+    __slots__ = ("is_default", "looks", "size", "store")
+
+    def __init__(self, store: STORE, looks: tuple[Any, ...], is_default: bool) -> None:
+        self.store = store
+        self.size = _size(store)
+        self.looks = looks
+        self.is_default = is_default
 
 
 _known: dict[Any, _Parsed] = {}
@@ -128,7 +131,7 @@ def _parse(places: tuple[Any, ...], load: Callable[[Any], int], is_default: bool
     if load(store.ptr) != 1:
         take()
         return None
-    parsed = _Parsed(store, _size(store), looks, is_default)
+    parsed = _Parsed(store, looks, is_default)
     newest = max((look[-1] for look in looks if look), default=0)
     if looks == tuple(map(_look, places)) and time() - newest > _SETTLED:
         _known.pop(key, None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ._features import HAS_SENDFILE
+from ._types import Any
 
 
 def sendfile(sock: Any, connection: Any, file: Any, offset: int, count: int | None) -> int | None:

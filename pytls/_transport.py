@@ -6,11 +6,11 @@ import socket as _socket
 from contextlib import suppress
 from threading import TIMEOUT_MAX
 from time import monotonic
-from typing import Any
 
 from ._arguments import RECORD, flat, let_go, readable
 from ._facts import Facts
 from ._queue import eof, want
+from ._types import Any
 from ._wait import Waiter, set_blocking
 from .connection import WANT_WRITE, Connection
 from .errors import SSLWantWriteError

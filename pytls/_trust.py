@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ctypes import set_errno
-from typing import Any, Iterator
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -12,6 +11,7 @@ from ._arguments import INT_MAX, as_bytes, path
 from ._credentials import failure
 from ._features import STORE_OBJECTS_ARE_COPIES
 from ._queue import from_queue, refusal, split, take
+from ._types import Any, Iterator
 from .bio import BIO
 from .x509 import Certificate, decode, der
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
 
 from . import _features as features
 from . import _libcrypto as libcrypto
@@ -13,6 +12,7 @@ from . import _trust
 from ._arguments import c_int, c_unsigned, path
 from ._queue import from_queue
 from ._roots import Roots
+from ._types import Any
 from .constants import HOSTFLAG_NEVER_CHECK_SUBJECT, VerifyFlags, VerifyMode
 from .errors import SSLError
 from .x509 import Purpose, _ASN1Object

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import _libssl as libssl
 from ._arguments import c_int, c_unsigned
 from ._protocol import GENERAL, UNBOUND, deprecated, get_bound, set_bound
+from ._types import Any
 from .constants import Options, TLSVersion, _SSLMethod
 
 _OP_NO_VERSIONS = (

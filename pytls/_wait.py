@@ -6,7 +6,8 @@ import math
 import os
 import select
 import sys
-from typing import Any
+
+from ._types import Any
 
 _MOST_MS = 0x7FFFFFFF
 _POLLS = hasattr(select, "poll")

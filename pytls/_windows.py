@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, Structure, byref, c_char_p, c_uint32, c_void_p, string_at
-from typing import Any, FrozenSet, Iterator, Union
+
+from ._types import Any, FrozenSet, Iterator, Union
 
 _CERT_STORE_PROV_SYSTEM_A = 9
 _CERT_STORE_PROV_COLLECTION = 11

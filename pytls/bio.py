@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from threading import RLock
-from typing import Any
 
 from . import _libcrypto as C
 from ._arguments import INT_MAX, RECORD, Buffer, Record, c_int, fresh, readable, spare
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
+from ._types import Any
 from .errors import SSLError
 
 

@@ -18,7 +18,6 @@ from ctypes import c_size_t, get_errno, memmove, set_errno
 from errno import EAGAIN, EWOULDBLOCK
 from io import BytesIO
 from threading import RLock
-from typing import Any, Callable
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -40,6 +39,7 @@ from ._libssl import (
 )
 from ._python import TELLS_ERRNO
 from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, from_queue, from_ssl, take
+from ._types import Any, Callable
 from .bio import BIO, MemoryBIO, renew
 from .constants import SSLErrorNumber
 from .errors import SSLError

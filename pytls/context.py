@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from typing import Any, Callable, Iterable
 
 from . import _credentials
 from . import _features as features
@@ -18,6 +17,7 @@ from ._guise import guise
 from ._protocol import DEPRECATED, deprecated, new_context
 from ._queue import from_queue, refusal, take
 from ._roots import Roots
+from ._types import Any, Callable, Iterable
 from ._verification import Verification
 from ._versions import Versions
 from .constants import (

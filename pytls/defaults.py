@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, NamedTuple
+from collections import namedtuple
 
 from . import _features as features
 from . import _libcrypto as C
 from . import _python as python
+from ._types import Any
 from .constants import (
     CERT_NONE,
     CERT_REQUIRED,
@@ -23,11 +24,18 @@ from .context import SSLContext
 from .x509 import Purpose, _ASN1Object
 
 
-class DefaultVerifyPaths(NamedTuple):
+class DefaultVerifyPaths(
+    namedtuple(
+        "DefaultVerifyPaths",
+        "cafile capath openssl_cafile_env openssl_cafile openssl_capath_env openssl_capath",
+    )
+):
     """Where OpenSSL looks for authorities: what there is, and what it was built with.
 
     Source: `ssl.DefaultVerifyPaths`.
     """
+
+    __slots__ = ()
 
     cafile: str | None
     capath: str | None

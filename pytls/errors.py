@@ -6,15 +6,11 @@ So an `except ssl.SSLError` anywhere in a program also catches what pytls raises
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from ._types import Any
 
 # The interpreter's extension modules come before pytls opens a libcrypto: glibc binds a library
 # by its soname, and an older libcrypto.so.3 that is already there makes a later `import ssl` or
-# `import hashlib` fail for want of a symbol version.
-with suppress(ImportError):
-    import _hashlib  # noqa: F401
-
+# `import hashlib` fail for want of a symbol version. Both are of one build: `_ssl` comes for both.
 try:
     from _ssl import (
         SSLCertVerificationError,
@@ -26,6 +22,11 @@ try:
         SSLZeroReturnError,
     )
 except ImportError:
+    try:
+        import _hashlib  # noqa: F401
+    except ImportError:
+        pass
+
     # no-redef: for mypy there is always an `_ssl`, and its classes are the types of these names.
 
     class SSLError(OSError):  # type: ignore[no-redef]

@@ -7,8 +7,8 @@ themselves afterwards, as they did before Python 3.7.
 from __future__ import annotations
 
 import socket
-from typing import Any, Mapping
 
+from ._types import Any, Mapping
 from .errors import CertificateError
 
 

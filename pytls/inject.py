@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
+
+from ._types import Any
 
 _package = sys.modules[__name__.partition(".")[0]]
 _ABSENT = object()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ._arguments import INT_MAX, let_go, readable
 from ._facts import Facts
 from ._ferry import FOREIGN, Ferry
 from ._queue import want
+from ._types import Any
 from .bio import MemoryBIO
 from .connection import WANT_READ, Connection
 from .session import SSLSession

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from ctypes import create_string_buffer
-from typing import Any
 
 from . import _libcrypto as C
 from ._arguments import INT_MAX, as_bytes, c_int, path
 from ._features import OPENSSL_VERSION
 from ._queue import from_queue
+from ._types import Any
 from .errors import SSLError
 
 _EGD_MOST = 255  # bytes that a daemon can be asked for

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ctypes import addressof, byref, c_uint, c_void_p, create_string_buffer, string_at
-from typing import Any
 
 from . import _libssl as C
 from ._handle import Handle
 from ._openssl102 import ticket_of
+from ._types import Any
 
 
 class SESSION(Handle):

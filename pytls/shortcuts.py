@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket as _socket
-from typing import Any
 
+from ._types import Any
 from .constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS, PROTOCOL_TLS_CLIENT
 from .context import SSLContext
 from .defaults import _create_stdlib_context

@@ -6,7 +6,6 @@ import errno
 import socket as _socket
 from threading import RLock
 from time import monotonic
-from typing import Any
 
 from ._arguments import INT_MAX, RECORD, readable
 from ._features import MAY_WAIT
@@ -14,6 +13,7 @@ from ._guise import guise
 from ._queue import refusal
 from ._sendfile import sendfile
 from ._transport import Transport
+from ._types import Any
 from ._wait import set_blocking
 from .connection import NOTHING, WANT_READ
 from .constants import SSLErrorNumber

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import binascii
 import enum
-from typing import Any, NamedTuple, Optional, Tuple
+from collections import namedtuple
 
 from . import _libcrypto as libcrypto
 from ._arguments import Buffer, c_int
 from ._certificate import MONTHS, decode, encoded, object_text, printed
 from ._handle import Handle
+from ._types import Any, Optional, Tuple
 from .constants import ENCODING_DER, ENCODING_PEM, PEM_FOOTER, PEM_HEADER
 
 __all__ = [
@@ -128,14 +129,7 @@ def _names(obj: int) -> Object:
     )
 
 
-class _Fields(NamedTuple):
-    nid: int
-    shortname: str
-    longname: str
-    oid: str | None
-
-
-class _ASN1Object(_Fields):
+class _ASN1Object(namedtuple("_ASN1Object", "nid shortname longname oid")):
     """An object identifier, looked up by its dotted text.
 
     Source: `ssl._ASN1Object`.

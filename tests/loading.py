@@ -21,7 +21,7 @@ TESTS = Path(__file__).resolve().parent
 TELL = """
 import json
 from pytls import _loader
-told = {**_loader.PAIR._asdict(), "paths": _loader.paths(_loader.PAIR)}
+told = {**vars(_loader.PAIR), "paths": _loader.paths(_loader.PAIR)}
 print(json.dumps(told, default=str))  # a handle is no number on PyPy
 """
 

@@ -18,7 +18,6 @@ from pki import Pki
 import pytls
 from pytls import _doctor, _inventory, _loopback
 from pytls.__main__ import main
-from pytls._loader import Attempt
 from pytls._throwaway import Throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,8 +152,8 @@ def test_tls_1_2_will_do(tmp_path: Path) -> None:
 
 def test_what_was_tried_before_is_told(doctor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with its reason."""
-    attempts = (Attempt("libssl.so.9", "no such file"), Attempt("libssl.so.8", "too new"))
-    monkeypatch.setattr(_doctor, "PAIR", _doctor.PAIR._replace(tried=attempts))
+    attempts = (("libssl.so.9", "no such file"), ("libssl.so.8", "too new"))
+    monkeypatch.setattr(_doctor.PAIR, "tried", attempts)
 
     assert (
         "tried before  libssl.so.9: no such file\n              libssl.so.8: too new\n"

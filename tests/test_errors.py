@@ -53,7 +53,7 @@ ARGUMENTS: list[tuple[Any, ...]] = [
 @pytest.fixture(scope="module")
 def without_ssl() -> Iterator[ModuleType]:
     """`pytls.errors` as a Python without `_ssl` gets it."""
-    spec = importlib.util.spec_from_file_location("errors_without_ssl", errors.__file__)
+    spec = importlib.util.spec_from_file_location("pytls.errors_without_ssl", errors.__file__)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -175,7 +175,7 @@ def test_an_error_pickled_where_there_is_no_ssl_becomes_the_interpreters_own() -
     assert (error.args, error.verify_code) == ((1, "refused"), 18)
 
 
-def test_the_interpreters_modules_are_loaded_before_pytls_opens_a_library() -> None:
+def test_the_interpreters_module_is_loaded_before_pytls_opens_a_library() -> None:
     """Else an older libcrypto of the same soname makes a later `import ssl` fail."""
     seen = python(
         "import sys\n"
@@ -190,5 +190,4 @@ def test_the_interpreters_modules_are_loaded_before_pytls_opens_a_library() -> N
         "print(*seen)\n"
     )
 
-    assert sorted(seen.split()[:2]) == [b"_hashlib", b"_ssl"]
-    assert b"library" in seen.split()[2:]
+    assert seen.split()[:2] == [b"_ssl", b"library"]

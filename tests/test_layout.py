@@ -23,7 +23,7 @@ PARTS = ("pytls", "tests", "tools", "benchmarks")
 
 #: A module imports only from rows above its own; the first row is open to all.
 LAYERS = """
-    constants errors hostname _arguments _der _elf _guise _python _report _windows
+    constants errors hostname _arguments _der _elf _guise _python _report _types _windows
     _interpreter _openssl102 _private
     _loader
     _declare
