@@ -14,6 +14,7 @@ from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, text
 from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
 from ._guise import guise
+from ._later import Later
 from ._protocol import DEPRECATED, deprecated, new_context
 from ._queue import from_queue, refusal, take
 from ._roots import Roots
@@ -44,8 +45,8 @@ class SSLContext(Verification, Algorithms, Versions):
     """
 
     __class__ = guise("SSLContext")
-    sslsocket_class: Any = None
-    sslobject_class: Any = None
+    sslsocket_class: Any = Later("socket", "SSLSocket")
+    sslobject_class: Any = Later("object", "SSLObject")
 
     _hooks: Hooks
     _protocol: int

@@ -60,6 +60,8 @@ def inject_into_ssl() -> None:
     present = sys.modules.get("ssl")
     if present is _package:
         return
+    for name in dir(_package):
+        getattr(_package, name)  # who takes the place of `ssl` is looked at through its dict, too
     if type(present) is ModuleType:
         present.__class__ = _View
         _undo.append(lambda: object.__setattr__(present, "__class__", ModuleType))

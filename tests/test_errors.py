@@ -175,7 +175,7 @@ def test_an_error_pickled_where_there_is_no_ssl_becomes_the_interpreters_own() -
     assert (error.args, error.verify_code) == ((1, "refused"), 18)
 
 
-def test_the_interpreters_module_is_loaded_before_pytls_opens_a_library() -> None:
+def test_the_interpreters_modules_are_loaded_before_pytls_opens_a_library() -> None:
     """Else an older libcrypto of the same soname makes a later `import ssl` fail."""
     seen = python(
         "import sys\n"

@@ -23,8 +23,8 @@ PARTS = ("pytls", "tests", "tools", "benchmarks")
 
 #: A module imports only from rows above its own; the first row is open to all.
 LAYERS = """
-    constants errors hostname _arguments _der _elf _guise _python _report _types _windows
-    _interpreter _openssl102 _private
+    constants errors hostname _arguments _der _elf _guise _later _python _report _types
+    _interpreter _openssl102 _private _windows
     _loader
     _declare
     _libcrypto _reasons
@@ -200,7 +200,7 @@ def test_everything_in_the_public_api_tells_its_source(path: Path) -> None:
 IMPORTED = """
 import json, sys
 before = set(sys.modules)
-import pytls
+from pytls import *
 new = set(sys.modules) - before
 print(json.dumps({name: getattr(sys.modules[name], "__file__", None) for name in new}))
 """
@@ -252,7 +252,9 @@ def test_importing_it_brings_in_what_it_needs_and_no_more() -> None:
     """Of the standard library alone, and of that nothing that starts programs or is heavy."""
     paths = sysconfig.get_paths()
     imported = json.loads(python("-c", IMPORTED))
-    heavy = "argparse asyncio email http inspect json logging pathlib ssl subprocess tempfile"
+    heavy = (
+        "argparse asyncio email http inspect json logging pathlib ssl subprocess tempfile typing"
+    )
 
     assert not set(imported) & set(heavy.split())
     for name, path in imported.items():
