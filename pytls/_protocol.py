@@ -49,6 +49,9 @@ _FORBID = {
 }
 
 
+#: RFC 8996 deprecates what is below
+_LOWEST = int(TLSVersion.TLSv1_2)
+
 UNBOUND = {"minimum": TLSVersion.MINIMUM_SUPPORTED, "maximum": TLSVersion.MAXIMUM_SUPPORTED}
 
 
@@ -109,9 +112,8 @@ def new_context(protocol: Any) -> SSL_CTX:
     libcrypto.ERR_clear_error()
     if protocol in GENERAL:
         handle = SSL_CTX(libssl.SSL_CTX_new(GENERAL[protocol]()))
-        # RFC 8996 deprecates what is below
-        if not set_bound(handle, "minimum", TLSVersion.TLSv1_2):
-            raise ValueError(f"Failed to set minimum protocol 0x{TLSVersion.TLSv1_2:x}")
+        if not _set_bound(handle, "minimum", _LOWEST):
+            raise ValueError(f"Failed to set minimum protocol 0x{_LOWEST:x}")
         return handle
     if protocol not in _FIXED:
         raise ValueError(f"invalid or unsupported protocol version {protocol}")
@@ -168,6 +170,10 @@ def set_bound(handle: SSL_CTX, bound: str, version: int) -> bool:
         number = 0 if unbound else int(there[0] if lowest else there[-1])
     else:
         number = int(version)
+    return _set_bound(handle, bound, number)
+
+
+def _set_bound(handle: SSL_CTX, bound: str, number: int) -> bool:
     if not features.HAS_VERSION_BOUNDS:
         return _set_bound_by_options(handle, bound, number)
     if bound == "minimum":

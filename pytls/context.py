@@ -33,6 +33,18 @@ from .errors import SSLError
 
 _OP_DONT_INSERT_EMPTY_FRAGMENTS = 0x800
 
+# What every context starts with, as C takes it: enums are slow to reckon with (benchmark context)
+_OPTIONS = int(
+    Options.OP_ALL & ~_OP_DONT_INSERT_EMPTY_FRAGMENTS
+    | Options.OP_NO_COMPRESSION
+    | Options.OP_CIPHER_SERVER_PREFERENCE
+    | Options.OP_SINGLE_DH_USE
+    | Options.OP_SINGLE_ECDH_USE
+)
+_OP_NO_SSLv3 = int(Options.OP_NO_SSLv3)
+_TRUSTED_FIRST = int(VerifyFlags.VERIFY_X509_TRUSTED_FIRST)
+_CIPHERS = features.cipher_list(_DEFAULT_CIPHERS)
+
 
 class SSLContext(Verification, Algorithms, Versions):
     """Settings, certificates and private keys for the connections made from it.
@@ -83,22 +95,20 @@ class SSLContext(Verification, Algorithms, Versions):
     def _prepare(self) -> None:
         """Set what every context starts with."""
         ctx = self._handle.ptr
-        options = Options.OP_ALL & ~_OP_DONT_INSERT_EMPTY_FRAGMENTS
-        options |= Options.OP_NO_COMPRESSION | Options.OP_CIPHER_SERVER_PREFERENCE
-        options |= Options.OP_SINGLE_DH_USE | Options.OP_SINGLE_ECDH_USE
+        options = _OPTIONS
         if self._protocol != _SSLMethod.PROTOCOL_SSLv2:
             options |= features.OP_NO_SSLv2
         if self._protocol != _SSLMethod.PROTOCOL_SSLv3:
-            options |= Options.OP_NO_SSLv3
+            options |= _OP_NO_SSLv3
         libssl.SSL_CTX_set_options(ctx, options)
         # Half of an idle connection's memory is its buffers
         libssl.SSL_CTX_set_mode(ctx, libssl.SSL_MODE_RELEASE_BUFFERS)
         libssl.SSL_CTX_set_ecdh_auto(ctx)
-        if not libssl.SSL_CTX_set_cipher_list(ctx, features.cipher_list(_DEFAULT_CIPHERS)):
+        if not libssl.SSL_CTX_set_cipher_list(ctx, _CIPHERS):
             take()
             raise SSLError("No cipher can be selected.")
         param = libssl.SSL_CTX_get0_param(ctx)
-        libcrypto.X509_VERIFY_PARAM_set_flags(param, VerifyFlags.VERIFY_X509_TRUSTED_FIRST)
+        libcrypto.X509_VERIFY_PARAM_set_flags(param, _TRUSTED_FIRST)
         self._set_host_flags(HOSTFLAG_NO_PARTIAL_WILDCARDS)
         if self._protocol == _SSLMethod.PROTOCOL_TLS_CLIENT:
             self._set_verify_mode(VerifyMode.CERT_REQUIRED)
