@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import ChainMap
 from pathlib import Path
 from typing import Any, Iterable, Mapping
@@ -11,13 +12,14 @@ from typing import Any, Iterable, Mapping
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tools"))
+
+import matrix  # noqa: E402
+
 CACHE = Path(os.environ.get("MATRIX_CACHE", ROOT / ".matrix")) / "headers"
 FOLDERS = {
     "system": Path("/usr/include"),
-    **{
-        name: CACHE / name
-        for name in ("ossl102", "ossl111", "ossl30", "ossl35", "ossl36", "ossl40")
-    },
+    **{release.name: CACHE / release.name for release in matrix.RELEASES},
 }
 FILES = "opensslv bio ssl ssl3 tls1 dtls1 x509 x509_vfy x509v3 prov_ssl".split()
 

