@@ -1,4 +1,8 @@
-"""A Python that has no OpenSSL of its own: a build that did not find one lacks two modules."""
+"""A Python that has no OpenSSL of its own: a build that did not find one lacks two modules.
+
+BARE_PYTHON is the executable of such a build (tools/bare_python.py makes one). Without it, the
+interpreter that runs the tests stands in, laid out without the two.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,23 +23,20 @@ LEFT_OUT = ("lib-dynload", "site-packages", "dist-packages")
 
 
 class BarePython:
-    """The interpreter that runs, without the modules that are linked to OpenSSL.
+    """A Python without the modules that are linked to OpenSSL, and with pytls.
 
-    :param folder: where it is laid out: links to every file of the installation but theirs.
+    :param folder: where what it needs is laid out.
     :param packages: what else it has, folders of packages.
     """
 
     def __init__(self, folder: Path, *packages: Path) -> None:
-        if sys.implementation.name != "cpython" or set(LACKING) & set(sys.builtin_module_names):
-            pytest.skip("they cannot be taken out of this Python")
         self.home = folder
-        extensions = Path(_ssl.__file__).parent
-        for whole in Path(os.__file__).parent, extensions:
-            part = folder / whole.relative_to(sys.base_prefix)
-            part.mkdir(parents=True, exist_ok=True)
-            for path in whole.iterdir():
-                if path.name.partition(".")[0] not in LACKING and path.name not in LEFT_OUT:
-                    (part / path.name).symlink_to(path)
+        self.executable = os.environ.get("BARE_PYTHON", "")
+        self.variables = {}
+        if not self.executable:
+            self.executable = sys._base_executable  # type: ignore[attr-defined]
+            self.variables["PYTHONHOME"] = str(folder)
+            lay_out(folder)
         self.packages = folder / "packages"
         self.packages.mkdir()
         for package in (ROOT / "pytls", *packages):
@@ -46,14 +46,13 @@ class BarePython:
         """Start it with these arguments."""
         environment = {name: os.environ[name] for name in os.environ if not SETTING.search(name)}
         environment.update(
-            PYTHONHOME=str(self.home),
+            self.variables,
             PYTHONPATH=str(self.packages),
             PYTHONNOUSERSITE="1",
             PYTHONDONTWRITEBYTECODE="1",
         )
-        base: Any = sys._base_executable  # type: ignore[attr-defined]
         return subprocess.run(
-            [base, *arguments],
+            [self.executable, *arguments],
             cwd=self.home,
             env={**environment, **variables},
             stdin=subprocess.DEVNULL,
@@ -62,3 +61,16 @@ class BarePython:
             timeout=60,
             check=False,
         )
+
+
+def lay_out(folder: Path) -> None:
+    """Link every file of this interpreter's installation into `folder`, but those modules."""
+    if sys.implementation.name != "cpython" or set(LACKING) & set(sys.builtin_module_names):
+        pytest.skip("they cannot be taken out of this Python")
+    extensions = Path(_ssl.__file__).parent
+    for whole in Path(os.__file__).parent, extensions:
+        part = folder / whole.relative_to(sys.base_prefix)
+        part.mkdir(parents=True, exist_ok=True)
+        for path in whole.iterdir():
+            if path.name.partition(".")[0] not in LACKING and path.name not in LEFT_OUT:
+                (part / path.name).symlink_to(path)

@@ -1,4 +1,8 @@
-"""SSLSocket.sendfile() where the kernel does TLS: this one may not, so a stand-in does for it."""
+"""SSLSocket.sendfile() where the kernel does TLS.
+
+It seldom can where tests run: the module `tls` is not there, and setsockopt(TCP_ULP) refuses it. So
+a stand-in takes the place of the engine; only the last test asks the kernel itself.
+"""
 
 from __future__ import annotations
 

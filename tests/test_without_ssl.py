@@ -58,6 +58,12 @@ except ssl.SSLCertVerificationError as error:
 server.shutdown()
 """
 
+HASHES = """
+import hashlib
+print(sorted(hashlib.algorithms_available), hashlib.sha256(b"").hexdigest()[:8])
+print(hasattr(hashlib, "pbkdf2_hmac"), hasattr(hashlib, "scrypt"))
+"""
+
 OTHERS = """
 import ftplib, imaplib, poplib, smtplib, ssl
 for maker in ftplib.FTP_TLS, imaplib.IMAP4_SSL, poplib.POP3_SSL, smtplib.SMTP_SSL:
@@ -98,6 +104,15 @@ def test_run_gives_it_tls(code: str, printed: str, bare: BarePython, pki: Pki) -
     done = bare.run("-m", "pytls", "run", "program.py", pki.server.both, pki.ca)
 
     assert (done.stdout, done.stderr) == (printed, "")
+
+
+def test_hashes_stay_as_they_are(bare: BarePython) -> None:
+    """They were of the same OpenSSL; `hashlib` does without, and is not touched."""
+    alone = bare.run("-c", HASHES)
+    injected = bare.run("-c", f"import pytls; pytls.inject_into_ssl(); import ssl{HASHES}")
+
+    assert "'sha256'" in alone.stdout
+    assert (injected.stdout, injected.stderr) == (alone.stdout, "")
 
 
 def test_the_doctor_tells_that_all_is_well(bare: BarePython) -> None:
