@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 from typing import Callable, Iterator
 
@@ -24,6 +25,12 @@ from peers import (  # noqa: E402
 from pki import HOSTNAME, Credentials, Pki  # noqa: E402
 
 import pytls  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works also where a shell has started this in the background, which disables it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,6 +36,12 @@ ISSUERS_MUST_BE_AUTHORITIES = features.HAS_VERSION_BOUNDS
 SAME_FLIGHTS = SAME_LIBRARY or features.HAS_VERSION_BOUNDS
 NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER
 
+#: for the `since` of what depends on the library: `ssl` is asked where it has the same
+WITH_THE_SAME = (3, 8) if SAME_LIBRARY else (99, 0)
+
+#: the like for a write after the peer has gone: from OpenSSL 3.2 on the error queue has the errno,
+#: where `ssl` does not look before Python 3.13
+WRITE_AFTER_END = (3, 8) if SAME_LIBRARY else (3, 13)
 
 #: what pytls itself does not ask for
 _MORE = {"ED25519": features.HAS_TLSv1_3}
