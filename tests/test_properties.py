@@ -155,7 +155,7 @@ def test_server_names(name: str) -> None:
             client(m).wrap_bio(m.MemoryBIO(), m.MemoryBIO(), server_hostname=name).server_hostname
         )
 
-    same(case)
+    same(case, since=WITH_THE_SAME)
 
 
 @few
