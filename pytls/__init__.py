@@ -185,6 +185,11 @@ if _types.TYPE_CHECKING:
         SSLSession,
     )
     from .shortcuts import (
+        AF_INET,
+        SO_TYPE,
+        SOCK_STREAM,
+        SOL_SOCKET,
+        create_connection,
         get_server_certificate,
         wrap_socket,
     )
@@ -202,6 +207,7 @@ if _types.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AF_INET",
     "ALERT_DESCRIPTION_ACCESS_DENIED",
     "ALERT_DESCRIPTION_BAD_CERTIFICATE",
     "ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE",
@@ -260,6 +266,9 @@ __all__ = [
     "PROTOCOL_TLS",
     "PROTOCOL_TLS_CLIENT",
     "PROTOCOL_TLS_SERVER",
+    "SOCK_STREAM",
+    "SOL_SOCKET",
+    "SO_TYPE",
     "SSL_ERROR_EOF",
     "SSL_ERROR_INVALID_ERROR_CODE",
     "SSL_ERROR_SSL",
@@ -323,6 +332,7 @@ __all__ = [
     "VerifyFlags",
     "VerifyMode",
     "cert_time_to_seconds",
+    "create_connection",
     "create_default_context",
     "extract_from_ssl",
     "get_default_verify_paths",
@@ -362,7 +372,10 @@ _HOMES.update(
         "object": "SSLObject",
         "rand": "RAND_add RAND_bytes RAND_egd RAND_pseudo_bytes RAND_status",
         "session": "SSLSession",
-        "shortcuts": "get_server_certificate wrap_socket",
+        "shortcuts": """
+            AF_INET SOCK_STREAM SOL_SOCKET SO_TYPE create_connection get_server_certificate
+            wrap_socket
+        """,
         "socket": "SSLSocket",
         "x509": """
             DER_cert_to_PEM_cert PEM_cert_to_DER_cert Purpose _ASN1Object cert_time_to_seconds

@@ -28,14 +28,14 @@ class Algorithms:
         """
         return int(libssl.SSL_CTX_get_security_level(self._handle.ptr))
 
-    def set_ciphers(self, ciphers: str, /) -> None:
+    def set_ciphers(self, cipherlist: str, /) -> None:
         """Allow the ciphers of TLS 1.2 and below that the list names, in its order.
 
         :raises SSLError: it names none that there is.
 
         Source: `ssl.SSLContext.set_ciphers`; openssl-ciphers(1).
         """
-        if not libssl.SSL_CTX_set_cipher_list(self._handle.ptr, text(ciphers, "set_ciphers")):
+        if not libssl.SSL_CTX_set_cipher_list(self._handle.ptr, text(cipherlist, "set_ciphers")):
             take()
             raise SSLError("No cipher can be selected.")
 

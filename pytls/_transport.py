@@ -47,7 +47,7 @@ class Transport(Facts, _socket.socket):
             if self.fileno() >= 0:
                 set_blocking(self.fileno(), super().gettimeout() is None)
 
-    def settimeout(self, value: float | None) -> None:
+    def settimeout(self, value: float | None, /) -> None:
         """Let every operation wait for `value` seconds at most; None: for ever; 0: not at all.
 
         Source: `socket.socket.settimeout`.
@@ -60,7 +60,7 @@ class Transport(Facts, _socket.socket):
             super().settimeout(value)
             set_blocking(self.fileno(), False)
 
-    def setblocking(self, flag: bool) -> None:
+    def setblocking(self, flag: bool, /) -> None:
         """Let every operation wait for ever, or not at all.
 
         Source: `socket.socket.setblocking`.
@@ -165,7 +165,7 @@ class Transport(Facts, _socket.socket):
             let_go(source)
             raise _timeout_class("The write operation timed out")
 
-    def _real_close(self, *args: Any) -> None:
+    def _real_close(self) -> None:
         waiter = self._waiter
         if waiter is not None and waiter.end():
             # The kernel keeps a descriptor that somebody waits for: end the wait first
@@ -174,7 +174,7 @@ class Transport(Facts, _socket.socket):
         connection = self._sslobj
         if connection is not None:
             connection.detach()
-        super()._real_close(*args)  # type: ignore[misc]  # `socket` keeps it private
+        super()._real_close()  # type: ignore[misc]  # `socket` keeps it private
         # Not before: another thread's send would go out in plain text
         self._sslobj = None
 

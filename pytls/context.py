@@ -259,7 +259,7 @@ class SSLContext(Verification, Algorithms, Versions):
             wire += name
         self._set_alpn_protocols(wire)
 
-    def _set_alpn_protocols(self, protos: Any) -> None:
+    def _set_alpn_protocols(self, protos: Any, /) -> None:
         wire = as_bytes(protos)
         ctx = self._handle.ptr
         if libssl.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) != 0:  # 0 means success

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import socket as _socket
+from socket import AF_INET, SO_TYPE, SOCK_STREAM, SOL_SOCKET, create_connection
 
 from ._types import Any
 from .constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS, PROTOCOL_TLS_CLIENT
 from .context import SSLContext
 from .defaults import _create_stdlib_context
 from .x509 import DER_cert_to_PEM_cert
+
+__all__ = [
+    # `ssl` has imported these for itself, and programs have come to take them from there
+    "AF_INET",
+    "SOCK_STREAM",
+    "SOL_SOCKET",
+    "SO_TYPE",
+    "create_connection",
+    "get_server_certificate",
+    "wrap_socket",
+]
 
 
 def wrap_socket(
