@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from ctypes import byref, c_size_t, create_string_buffer
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from . import _libcrypto as libcrypto
@@ -16,6 +17,7 @@ from .errors import SSLError
 from .x509 import Certificate, cert_time_to_seconds, decode
 
 _DAY = 86400  # seconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NAMES_SHOWN = 12
 
 # XN_FLAG_RFC2253 with a space after each comma, and text beyond ASCII as it is
@@ -82,8 +84,9 @@ def _alt_name(kind: str, value: Any) -> str:
 
 
 def _date(seconds: int) -> str:
-    """In ISO 8601, UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    """In ISO 8601, UTC; gmtime() ends in 2038 where a `time_t` has 32 bits."""
+    moment = _EPOCH + timedelta(seconds=seconds)
+    return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
 def _kind(key: Any) -> str:

@@ -411,6 +411,7 @@ print("%d.%d.%d" % sys.version_info[:3])
 START = """\
 #!/bin/sh
 # With a glibc and an OpenSSL of its own; what the caller puts before all else stays there.
+[ -d {libs}/ossl-modules ] && export OPENSSL_MODULES="${{OPENSSL_MODULES:-{libs}/ossl-modules}}"
 exec {loader} --argv0 "$0" --library-path "${{LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}}"{libs} {elf} "$@"
 """
 
