@@ -9,6 +9,8 @@ The way in: `context` has the settings, `socket` and `object` the two kinds of c
 
 from __future__ import annotations
 
+import sys
+
 try:
     from . import _later, _libssl, _types
 except ImportError as error:
@@ -204,6 +206,12 @@ if _types.TYPE_CHECKING:
         cert_time_to_seconds,
     )
 
+    if sys.platform == "win32":
+        from ._windows import (
+            enum_certificates,
+            enum_crls,
+        )
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -383,6 +391,9 @@ _HOMES.update(
     }.items()
     for name in names.split()
 )
+if sys.platform == "win32":
+    __all__ += ["enum_certificates", "enum_crls"]
+    _HOMES.update(enum_certificates="_windows", enum_crls="_windows")
 
 if not _types.TYPE_CHECKING:  # a type checker would believe in any name
 

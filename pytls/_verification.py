@@ -160,7 +160,7 @@ class Verification:
         """
         if not isinstance(purpose, _ASN1Object):
             raise TypeError(purpose)
-        if sys.platform == "win32":  # pragma: no cover
+        if sys.platform == "win32":
             for name in self._windows_cert_stores:
                 self._load_windows_store_certs(name, purpose)
         self.set_default_verify_paths()
@@ -168,7 +168,12 @@ class Verification:
     def _load_windows_store_certs(self, storename: str, purpose: Any) -> None:
         from ._windows import enum_certificates
 
-        for cert, encoding, trust in enum_certificates(storename):
+        try:
+            stored = enum_certificates(storename)
+        except PermissionError:
+            warnings.warn("unable to enumerate Windows certificate store", stacklevel=3)
+            return
+        for cert, encoding, trust in stored:
             if encoding == "x509_asn" and (isinstance(trust, bool) or purpose.oid in trust):
                 try:
                     self.load_verify_locations(cadata=cert)
