@@ -28,7 +28,6 @@ class Agreed:
     __slots__ = ()
 
     ptr: Any
-    _incoming: Any
     _lock: Any
     ctx: Handle
     server_side: bool
@@ -79,8 +78,6 @@ class Agreed:
         if not features.HAS_PHA:
             raise features.needs("Post-handshake auth", (1, 1, 1))
         with self._lock:
-            if self._incoming is not None:
-                self._incoming._drained = False  # the next read sends the question
             if libssl.SSL_verify_client_post_handshake(self.ptr) == 0:
                 raise from_queue()
 

@@ -6,7 +6,7 @@ A wrong value raises here, as `ssl` does for it, so that nothing unchecked reach
 from __future__ import annotations
 
 import os
-from ctypes import c_char, c_ssize_t, c_void_p, py_object
+from ctypes import byref, c_char, c_ssize_t, c_void_p, py_object
 from operator import index
 
 from ._types import Any, Union
@@ -18,11 +18,26 @@ INT_MAX = 0x7FFFFFFF
 RECORD = 16384
 """The most plaintext that one TLS record carries, in bytes. RFC 8446 §5.1"""
 
-Record = c_char * RECORD
-"""A C array of one record's size."""
+RECORD_SIZE = c_ssize_t(RECORD)
 
-spare: list[Any] = []
-"""Arrays that nobody uses: taken and put back around one call, so never more than such calls."""
+ENCRYPTED = RECORD + 2048 + 5
+"""The most bytes that one record is when encrypted. RFC 5246 §6.2.3"""
+
+Record = c_char * ENCRYPTED
+"""A C array with room for any record."""
+
+pointer = c_void_p.from_param
+"""An address as C takes it; a `c_void_p` would be turned into one of these at every call."""
+
+
+def array() -> tuple[Any, Any]:
+    """A new `Record`, and its address as C takes it."""
+    record = Record()
+    return record, byref(record)
+
+
+spare: list[tuple[Any, Any]] = []
+"""Those that nobody uses: taken and put back around one call, so never more than such calls."""
 
 _SMALL = 2048
 
@@ -44,13 +59,13 @@ try:
     from ctypes import pythonapi
 except ImportError:  # not CPython
 
-    def fresh(_: None, size: int) -> Any:
-        """Room for so many bytes, for C to write into; what it has written is a slice of it."""
-        return (c_char * size)()
+    def fresh(_: None, size: Any) -> Any:
+        """Room for a `c_ssize_t` of bytes, for C to fill; what it has written is a slice of it."""
+        return (c_char * size.value)()
 else:
     # A bytes object that nobody has seen yet: what fills it is not copied
     fresh = pythonapi.PyBytes_FromStringAndSize
-    fresh.restype, fresh.argtypes = py_object, (c_void_p, c_ssize_t)
+    fresh.restype = py_object  # and no argtypes, which cost more than all the rest
 
 
 def c_int(value: Any) -> int:

@@ -8,11 +8,13 @@ from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
 from ._handle import Handle
 from ._protocol import check_side
-from ._types import Any
+from ._types import Any, TypeVar
 from .connection import Connection
 from .constants import CHANNEL_BINDING_TYPES
 from .session import SSLSession
 from .x509 import DER
+
+_C = TypeVar("_C", bound=Connection)
 
 _octets: Any = bytes if sys.version_info >= (3, 13) else DER
 
@@ -25,12 +27,16 @@ class Facts:
     _session: SSLSession | None = None
 
     def _engine(
-        self, server_side: bool, server_hostname: str | None, session: SSLSession | None
-    ) -> Connection:
+        self,
+        engine: type[_C],
+        server_side: bool,
+        server_hostname: str | None,
+        session: SSLSession | None,
+    ) -> _C:
         """A connection of the context that speaks to nobody yet."""
         context = self._context
         check_side(context.protocol, server_side)
-        connection = Connection(
+        connection = engine(
             context._handle,
             context._hooks,
             server_side,

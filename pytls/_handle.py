@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from ctypes import c_void_p
 
+from ._arguments import pointer
 from ._queue import from_queue
 from ._types import Any, Callable, ClassVar
 
@@ -27,7 +27,7 @@ class Handle:
         if not address:
             self.ptr = None
             raise from_queue()
-        self.ptr = c_void_p(address)
+        self.ptr = pointer(address)
 
     def give(self) -> Any:
         """The address, for a C function that takes the object over; the handle is empty then."""

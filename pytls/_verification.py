@@ -195,3 +195,36 @@ class Verification:
         Source: `ssl.SSLContext.get_ca_certs`.
         """
         return _trust.get_ca_certs(self._handle.ptr, bool(binary_form))
+
+
+def name_peer(ssl: Any, hostname: str, check: bool) -> None:
+    """Send the name by SNI unless it is an address, and let OpenSSL hold the peer to it.
+
+    :param ssl: the client's `SSL*`.
+    :param hostname: ASCII.
+    :param check: whether the peer's certificate must bear the name.
+    :raises ValueError, TypeError: no host has such a name.
+
+    SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3); RFC 6066 §3
+    """
+    if not hostname or hostname.startswith("."):
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    if "\0" in hostname:
+        raise TypeError("argument must be encoded string without null bytes, not str")
+    name = hostname.encode("ascii")
+    address = libcrypto.a2i_IPADDRESS(name)
+    libcrypto.ERR_clear_error()
+    if address:
+        octets = libcrypto.asn1_string(address)
+        libcrypto.ASN1_OCTET_STRING_free(address)
+    elif not libssl.SSL_set_tlsext_host_name(ssl, name):
+        raise from_queue()
+    if not check:
+        return
+    param = libssl.SSL_get0_param(ssl)
+    if address:
+        held = libcrypto.X509_VERIFY_PARAM_set1_ip(param, octets, len(octets))
+    else:
+        held = libcrypto.X509_VERIFY_PARAM_set1_host(param, name, len(name))
+    if not held:
+        raise from_queue()

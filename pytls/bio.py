@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from ctypes import c_ssize_t
 from threading import RLock
 
 from . import _libcrypto as C
-from ._arguments import INT_MAX, RECORD, Buffer, Record, c_int, fresh, readable, spare
+from ._arguments import INT_MAX, Buffer, as_bytes, c_int, fresh
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
 from ._types import Any
@@ -25,49 +27,37 @@ class MemoryBIO:
     Source: `ssl.MemoryBIO`; BIO_s_mem(3).
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_bulky",
-        "_drained",
-        "_handle",
-        "_lock",
-        "_paired",
-        "_ptr",
-        "_shared",
-        "_write_eof",
-    )
+    # What a program writes waits in Python until OpenSSL reads, and what OpenSSL writes until the
+    # program does: neither waits for the other's lock (benchmark bio-64).
 
-    _bulky: bool
-    _drained: bool
-    _handle: BIO
+    __slots__ = ("__weakref__", "_dry", "_handle", "_lock", "_pieces", "_write_eof")
+
+    _dry: bool
+    _handle: BIO | None
     _lock: Any
-    _paired: bool
-    _ptr: Any
-    _shared: bool
+    _pieces: deque[Any]
     _write_eof: bool
 
     def __new__(cls) -> MemoryBIO:
         """Empty."""
         self = super().__new__(cls)
-        self._handle = BIO(C.BIO_new(C.BIO_s_mem()))
-        self._ptr = self._handle.ptr
+        #: what OpenSSL has not been handed, bytes or views of them
+        self._pieces = deque()
         self._write_eof = False
-        # Whether more than one record was read at once
-        self._bulky = False
-        # Whether a connection has found nothing in it and nothing was written to it since
-        self._drained = False
-        # A connection reads and writes it with the interpreter's lock released
+        #: what OpenSSL was handed, as soon as a connection reads from here
+        self._handle = None
+        #: of who takes bytes out; also the lock of the connection that does
         self._lock = RLock()
-        self._shared = False
-        # Whether a connection writes what another one reads
-        self._paired = False
+        #: whether a connection has found too little, and no end
+        self._dry = False
         return self
 
     @property
     def pending(self) -> int:
         """How many bytes are in the buffer. Source: `ssl.MemoryBIO.pending`."""
         with self._lock:
-            return int(BIO_ctrl_pending(self._ptr))
+            handed = BIO_ctrl_pending(self._handle.ptr) if self._handle is not None else 0
+            return int(handed) + sum(map(len, self._pieces.copy()))
 
     @property
     def eof(self) -> bool:
@@ -83,34 +73,25 @@ class MemoryBIO:
         """
         if size != -1:
             size = c_int(size)
-        if size < 0:
-            size = INT_MAX
         with self._lock:
-            if self._bulky:
-                data = self._all(size)
-                self._bulky = len(data) > RECORD
-                return data
-            # The array is larger than most of what is here: one call, one copy
-            try:
-                record = spare.pop()
-            except IndexError:
-                record = Record()
-            count = BIO_read(self._ptr, record, size if size < RECORD else RECORD)
-            data = record[:count] if count > 0 else b""
-            spare.append(record)
-            if count == RECORD and size > RECORD:
-                self._bulky = True
-                data += self._all(size - RECORD)
-            return data
-
-    def _all(self, size: int) -> bytes:
-        """Up to `size` bytes, without a copy of them in between."""
-        size = min(size, BIO_ctrl_pending(self._ptr))
-        if not size:
-            return b""
-        room = fresh(None, size)
-        data: bytes = room[: BIO_read(self._ptr, room, size)]
-        return data
+            pieces = self._pieces
+            if not pieces and self._handle is None:
+                return b""
+            if size < 0:
+                if len(pieces) == 1 and self._handle is None:
+                    return as_bytes(pieces.popleft())
+                size = INT_MAX
+            taken: list[Any] = self._take_back(size) if self._handle is not None else []
+            while pieces:
+                piece = pieces.popleft()
+                if len(piece) > size:
+                    view = memoryview(piece)
+                    pieces.appendleft(view[size:])
+                    taken.append(view[:size])
+                    break
+                taken.append(piece)
+                size -= len(piece)
+            return b"".join(taken)  # of one, that one
 
     def write(self, b: Buffer, /) -> int:
         """Append the bytes-like `b`.
@@ -120,18 +101,14 @@ class MemoryBIO:
 
         Source: `ssl.MemoryBIO.write`; BIO_write(3).
         """
-        data, size = (b, len(b)) if type(b) is bytes else readable(b)
+        data = b if type(b) is bytes else as_bytes(b)
+        size = len(data)
         if size > INT_MAX:
             raise OverflowError(f"string longer than {INT_MAX} bytes")
-        with self._lock:
-            if self._write_eof:
-                raise SSLError("cannot write() after write_eof()")
-            if not size:
-                return 0
-            self._drained = False
-            count = BIO_write(self._ptr, data, size)
-        if count < 0:
-            raise MemoryError("BIO_write failed")
+        if self._write_eof:
+            raise SSLError("cannot write() after write_eof()")
+        if size:
+            self._pieces.append(data)
         return size
 
     def write_eof(self) -> None:
@@ -141,48 +118,51 @@ class MemoryBIO:
         """
         with self._lock:
             self._write_eof = True
-            self._drained = False
-            C.BIO_set_mem_eof_return(self._ptr, 0)
+            self._tell_eof()
 
     def __reduce__(self) -> str:
         raise TypeError("cannot pickle '_ssl.MemoryBIO' object")
 
-    def _share_lock(self, other: MemoryBIO, lock: Any) -> Any:
-        """The lock of a connection that uses both, from now on also theirs.
+    # --- OpenSSL's side; who calls has the lock
 
-        Two connections may speak through the same pair, each reading what the other writes.
-        """
-        for bio in (self, other):
-            bio._paired = bio._paired or bio._shared or self is other
-            bio._drained = False
-        if self._shared and other._shared and self._lock is not other._lock:
-            return _Both(self._lock, other._lock)
-        if self._shared:
-            lock = self._lock
-        elif other._shared:
-            lock = other._lock
-        for bio in (self, other):
-            with bio._lock:
-                bio._lock = lock
-                bio._shared = True
-        return lock
+    def _hand_over(self) -> Any:
+        """The `BIO*` that OpenSSL reads; what is written from now on is for `_feed`."""
+        with self._lock:
+            if self._handle is None:
+                self._handle = BIO(C.BIO_new(C.BIO_s_mem()))
+            self._tell_eof()
+            return self._handle.ptr
+
+    def _tell_eof(self) -> None:
+        self._dry = False
+        if self._write_eof and self._handle is not None:
+            C.BIO_set_mem_eof_return(self._handle.ptr, 0)
+
+    def _feed(self) -> None:
+        """Hand OpenSSL what was written since."""
+        pieces = self._pieces
+        ptr = self._handle.ptr  # type: ignore[union-attr]  # a connection reads from here
+        self._dry = False
+        while pieces:
+            piece = as_bytes(pieces[0])
+            if BIO_write(ptr, piece, len(piece)) < 0:
+                raise MemoryError("BIO_write failed")
+            pieces.popleft()
+
+    def _take_back(self, size: int) -> list[bytes]:
+        """What OpenSSL was handed and has not read, all or `size` bytes; `_feed` comes first."""
+        self._feed()
+        return [drain(self._handle.ptr, size)]  # type: ignore[union-attr]  # there is one
 
 
-class _Both:
-    """Two locks as one, always taken in the same order."""
-
-    __slots__ = ("_first", "_second")
-
-    def __init__(self, one: Any, other: Any) -> None:
-        self._first, self._second = sorted((one, other), key=id)
-
-    def __enter__(self) -> None:
-        self._first.__enter__()
-        self._second.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._second.__exit__(*error)
-        self._first.__exit__(*error)
+def drain(ptr: Any, size: int) -> bytes:
+    """Up to `size` bytes out of a `BIO*`, copied once."""
+    size = min(size, BIO_ctrl_pending(ptr))
+    if not size:
+        return b""
+    room = fresh(None, c_ssize_t(size))
+    data: bytes = room[: BIO_read(ptr, room, size)]
+    return data
 
 
 def renew(lock: Any, renewed: dict[Any, Any]) -> Any:
@@ -190,8 +170,6 @@ def renew(lock: Any, renewed: dict[Any, Any]) -> Any:
 
     :param renewed: what came in the place of which; the same for all that may share a lock.
     """
-    if isinstance(lock, _Both):
-        return _Both(renew(lock._first, renewed), renew(lock._second, renewed))
     if lock.acquire(blocking=False):
         lock.release()
         return lock

@@ -22,11 +22,11 @@ from threading import RLock
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._agreed import Agreed
-from ._arguments import RECORD, Record, fresh, spare
+from ._arguments import RECORD, RECORD_SIZE, array, fresh, spare
 from ._callbacks import UNHEARD, Hooks, connections
 from ._features import SHUTDOWN_REFUSES_DATA
 from ._handle import Handle
-from ._libcrypto import ERR_clear_error
+from ._libcrypto import BIO_ctrl_pending, ERR_clear_error
 from ._libssl import (
     SSL_do_handshake,
     SSL_get_error,
@@ -40,7 +40,8 @@ from ._libssl import (
 from ._python import TELLS_ERRNO
 from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, from_queue, from_ssl, take
 from ._types import Any, Callable
-from .bio import BIO, MemoryBIO, renew
+from ._verification import name_peer
+from .bio import BIO, renew
 from .constants import SSLErrorNumber
 from .errors import SSLError
 
@@ -88,11 +89,9 @@ class Connection(Agreed):
     __slots__ = (
         "__weakref__",
         "_handle",
-        "_incoming",
         "_last",
         "_lock",
         "_more_there",
-        "_outgoing",
         "_owner",
         "_shutdown_sent",
         "_told",
@@ -100,12 +99,14 @@ class Connection(Agreed):
         "ctx",
         "hooks",
         "in_callback",
+        "in_memory",
         "on_socket",
         "ptr",
         "raised",
         "rest",
         "server_hostname",
         "server_side",
+        "unfed",
     )
 
     def __init__(
@@ -118,11 +119,13 @@ class Connection(Agreed):
         post_handshake_auth: bool,
     ) -> None:
         ERR_clear_error()
-        self._handle = SSL(libssl.SSL_new(ctx.ptr))
+        address = libssl.SSL_new(ctx.ptr)
+        self._handle = SSL(address)
         self.ptr: Any = self._handle.ptr
         self._lock = RLock()
-        self._incoming: MemoryBIO | None = None
-        self._outgoing: MemoryBIO | None = None
+        #: in memory, the BIO that OpenSSL reads, and what is still to be fed to it
+        self.in_memory: Any = None
+        self.unfed: Any = ()
         self._owner: Callable[[], Any] = lambda: None
         self._shutdown_sent = False
         self._told = None
@@ -153,14 +156,14 @@ class Connection(Agreed):
         if post_handshake_auth:
             self._allow_post_handshake_auth()
         if server_hostname is not None:
-            self._name_peer(server_hostname, check_hostname)
+            name_peer(self.ptr, server_hostname, check_hostname)
         if server_side:
             # For what it resumes; a client with one would refuse its own pre-shared key
             libssl.SSL_set_session_id_context(self.ptr, b"Python", 6)
             libssl.SSL_set_accept_state(self.ptr)
         else:
             libssl.SSL_set_connect_state(self.ptr)
-        connections[self.ptr.value] = self
+        connections[address] = self
 
     # --- set-up
 
@@ -172,32 +175,6 @@ class Connection(Agreed):
         if mode & libssl.SSL_VERIFY_PEER:
             libssl.SSL_set_verify(self.ptr, mode | libssl.SSL_VERIFY_POST_HANDSHAKE, None)
 
-    def _name_peer(self, hostname: str, check: bool) -> None:
-        """Send the name by SNI unless it is an address, and let OpenSSL hold the peer to it."""
-        if not hostname or hostname.startswith("."):
-            raise ValueError(
-                "server_hostname cannot be an empty string or start with a leading dot."
-            )
-        if "\0" in hostname:
-            raise TypeError("argument must be encoded string without null bytes, not str")
-        name = hostname.encode("ascii")
-        address = libcrypto.a2i_IPADDRESS(name)
-        ERR_clear_error()
-        if address:
-            octets = libcrypto.asn1_string(address)
-            libcrypto.ASN1_OCTET_STRING_free(address)
-        elif not libssl.SSL_set_tlsext_host_name(self.ptr, name):
-            raise from_queue()
-        if not check:
-            return
-        param = libssl.SSL_get0_param(self.ptr)
-        if address:
-            held = libcrypto.X509_VERIFY_PARAM_set1_ip(param, octets, len(octets))
-        else:
-            held = libcrypto.X509_VERIFY_PARAM_set1_host(param, name, len(name))
-        if not held:
-            raise from_queue()
-
     def attach_fd(self, fd: int) -> None:
         """Speak over the non-blocking socket `fd`. SSL_set_fd(3)"""
         with self._lock:
@@ -205,15 +182,6 @@ class Connection(Agreed):
             if libssl.SSL_set_fd(self.ptr, fd) != 1:
                 raise from_queue()
             self.on_socket = True
-
-    def attach_bios(self, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
-        """Speak through two memory BIOs. SSL_set_bio(3)"""
-        self._lock = incoming._share_lock(outgoing, self._lock)
-        # The connection keeps them alive, and OpenSSL counts its own references
-        self._incoming, self._outgoing = incoming, outgoing
-        libcrypto.BIO_up_ref(incoming._ptr)
-        libcrypto.BIO_up_ref(outgoing._ptr)
-        libssl.SSL_set_bio(self.ptr, incoming._ptr, outgoing._ptr)
 
     def detach(self) -> None:
         """Leave the descriptor: from now on every operation fails, whoever still has it."""
@@ -281,27 +249,30 @@ class Connection(Agreed):
                 if data:
                     return data
                 self.rest = NOTHING
+            if self.unfed:
+                self._feed()
             if self._last > SHORT and size >= RECORD:
                 # Straight into the bytes that the caller gets (benchmark recv-16k)
-                record = fresh(None, RECORD)
+                record = fresh(None, RECORD_SIZE)
                 count = SSL_read(self.ptr, record, RECORD)
                 data = record[:count] if count > 0 else b""
             else:
                 try:
-                    record = spare.pop()
+                    pair = spare.pop()
                 except IndexError:
-                    record = Record()
+                    pair = array()
+                record, room = pair
                 # The whole record, whatever was asked for (benchmark recv-1k)
-                count = (SSL_read if self._last > SHORT else SSL_read_short)(
-                    self.ptr, record, RECORD
-                )
+                count = (SSL_read if self._last > SHORT else SSL_read_short)(self.ptr, room, RECORD)
                 data = record[: count if count < size else size] if count > 0 else b""
                 if count > size:
                     self.rest = BytesIO(record[size:count])
-                spare.append(record)
+                spare.append(pair)
             self._more_there = False
             if count > 0:
                 self._last = count
+                if self.in_memory and count <= size and not BIO_ctrl_pending(self.in_memory):
+                    self._run_dry()
                 if self.raised:
                     self._raise_from_callback()
                 return data
@@ -331,10 +302,14 @@ class Connection(Agreed):
                     memmove(room, data, len(data))
                     return len(data)
                 self.rest = NOTHING
+            if self.unfed:
+                self._feed()
             count: int = (SSL_read if self._last > SHORT else SSL_read_short)(self.ptr, room, size)
             self._more_there = count == size
             if count > 0:
                 self._last = count
+                if self.in_memory and count < size and not BIO_ctrl_pending(self.in_memory):
+                    self._run_dry()
                 if self.raised:
                     self._raise_from_callback()
                 return count
@@ -360,8 +335,13 @@ class Connection(Agreed):
                 # SSL_write(3): with nothing to write its answer is undefined
                 return self._write_nothing()
             count: int = (SSL_write if size > SHORT else SSL_write_short)(self.ptr, data, size)
-            self.awaits_answer = not self._more_there and (self.rest is NOTHING or not self.left())
             if count > 0:
+                if self.in_memory:
+                    self._deliver(size)
+                else:
+                    self.awaits_answer = not self._more_there and (
+                        self.rest is NOTHING or not self.left()
+                    )
                 if self.raised:
                     self._raise_from_callback()
                 return count
@@ -430,6 +410,21 @@ class Connection(Agreed):
         with self._lock:
             return self.left() or int(SSL_pending(self.ptr))
 
+    def _lock_holders(self) -> tuple[Any, ...]:
+        """Whose `_lock` this connection's work goes through."""
+        return (self,)
+
+    # --- what an engine in memory does, and a socket does not need
+
+    def _feed(self) -> None:
+        """Hand OpenSSL what has come."""
+
+    def _deliver(self, written: int = 0) -> None:
+        """Let the program have what OpenSSL has said after `written` bytes of plaintext."""
+
+    def _run_dry(self) -> None:
+        """OpenSSL has read all that has come: to read on is to want more."""
+
     # --- how a call has ended
 
     def _peer_has_closed(self) -> bool:
@@ -446,9 +441,6 @@ class Connection(Agreed):
         """
         raised = self.raised
         if code in _WANTS and (raised is None or raised is UNHEARD):
-            incoming = self._incoming
-            if incoming is not None and code == -WANT_READ and not incoming._paired:
-                incoming._drained = True
             return -code
         c_errno = get_errno()
         set_errno(0)
@@ -486,9 +478,8 @@ def _after_fork() -> None:
     """In a forked child: let it close what it has, whatever other threads were about."""
     renewed: dict[Any, Any] = {}
     for connection in list(connections.values()):
-        for holder in (connection, connection._incoming, connection._outgoing):
-            if holder is not None:
-                holder._lock = renew(holder._lock, renewed)
+        for holder in connection._lock_holders():
+            holder._lock = renew(holder._lock, renewed)
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._arguments import INT_MAX, let_go, readable
 from ._facts import Facts
 from ._ferry import FOREIGN, Ferry
+from ._memory import InMemory
 from ._queue import want
 from ._types import Any
 from .bio import MemoryBIO
@@ -28,7 +29,7 @@ class SSLObject(Facts):
             "Instances are returned by SSLContext.wrap_bio()."
         )
 
-    _sslobj: Connection
+    _sslobj: InMemory
     _ferry: Ferry | None = None
 
     @classmethod
@@ -52,11 +53,10 @@ class SSLObject(Facts):
             incoming, outgoing = ferry.incoming, ferry.outgoing
             self._ferry = ferry
         self._context = context
-        connection = self._engine(
-            bool(server_side), context._encode_hostname(server_hostname), session
+        self._sslobj = self._engine(
+            InMemory, bool(server_side), context._encode_hostname(server_hostname), session
         )
-        connection.attach_bios(incoming, outgoing)
-        self._sslobj = connection
+        self._sslobj.attach(incoming, outgoing)
         return self
 
     @property
@@ -82,7 +82,7 @@ class SSLObject(Facts):
         connection = self._sslobj
         if buffer is None and type(len) is int and 0 < len <= INT_MAX and self._ferry is None:
             # The short way: nothing has come since there was nothing (benchmark bio-64)
-            if connection._incoming._drained:  # type: ignore[union-attr]  # it has one
+            if connection._incoming._dry and not connection.unfed:
                 raise want(-WANT_READ)
             data: Any = connection.read(len)
             if type(data) is bytes:

@@ -15,7 +15,7 @@ from ._sendfile import sendfile
 from ._transport import Transport
 from ._types import Any
 from ._wait import set_blocking
-from .connection import NOTHING, WANT_READ
+from .connection import NOTHING, WANT_READ, Connection
 from .constants import SSLErrorNumber
 from .errors import SSLError
 from .session import SSLSession
@@ -83,7 +83,9 @@ class SSLSocket(Transport):
             self.settimeout(timeout)
             self._connected = self._has_peer()
             if self._connected:
-                connection = self._engine(self.server_side, self.server_hostname, self._session)
+                connection = self._engine(
+                    Connection, self.server_side, self.server_hostname, self._session
+                )
                 # Nobody else has it yet: OpenSSL may wait by itself (benchmark handshake12-server)
                 alone = do_handshake_on_connect and timeout is None and MAY_WAIT
                 self._attach(connection, blocking=alone)
@@ -375,7 +377,7 @@ class SSLSocket(Transport):
             raise ValueError("can't connect in server-side mode")
         if self._connected or self._sslobj is not None:
             raise ValueError("attempt to connect already-connected SSLSocket!")
-        connection = self._engine(self.server_side, self.server_hostname, self._session)
+        connection = self._engine(Connection, self.server_side, self.server_hostname, self._session)
         code = 0
         try:
             if connect_ex:

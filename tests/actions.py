@@ -105,9 +105,11 @@ class Actions:
         assert near.getpeercert(True)
 
     def bios(self) -> None:
-        """Filled, and half emptied."""
+        """Filled, and half emptied, by a program and by what OpenSSL reads."""
         bio = self.m.MemoryBIO()
         bio.write(bytes(50_000))
+        bio.read(20_000)
+        self.both.server.wrap_bio(bio, self.m.MemoryBIO(), server_side=True)
         bio.read(20_000)
 
     def errors(self) -> None:

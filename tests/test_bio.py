@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from outcomes import same
-from peers import Background
+from peers import Background, Contexts, client_context, server_context
+from pki import HOSTNAME, Pki
 
 import pytls
 
@@ -102,3 +103,54 @@ def test_threads_may_share_it() -> None:
     writing.result()
 
     assert received == content
+
+
+@pytest.fixture
+def own(pki: Pki, tls_version: str) -> Contexts:
+    """Both ends are pytls'."""
+    return Contexts(
+        client_context(pytls, pki, tls_version), server_context(pytls, pki, tls_version)
+    )
+
+
+def test_a_piece_may_be_read_in_part_before_a_connection_reads_the_rest(own: Contexts) -> None:
+    """What was taken back is what comes next, in order, from Python or through OpenSSL."""
+    incoming, outgoing = pytls.MemoryBIO(), pytls.MemoryBIO()
+    incoming.write(b"abcdef")
+    assert incoming.read(2) == b"ab"
+
+    server = own.server.wrap_bio(incoming, outgoing, server_side=True)
+    incoming.write(b"ghi")
+    assert incoming.pending == 7
+    assert incoming.read(3) == b"cde"
+    with pytest.raises(pytls.SSLError):  # this is no ClientHello
+        server.do_handshake()
+    assert incoming.read() in (b"", b"fghi")
+
+
+def test_what_follows_close_notify_is_left_for_the_program(own: Contexts) -> None:
+    """Plain text behind the end of TLS stays where it came; the next connection begins there."""
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    for _ in range(2):
+        client = own.client.wrap_bio(back, there, server_hostname=HOSTNAME)
+        server = own.server.wrap_bio(there, back, server_side=True)
+        shaken = 0
+        while shaken < 2:
+            shaken = 0
+            for end in client, server:
+                try:
+                    end.do_handshake()
+                    shaken += 1
+                except pytls.SSLWantReadError:
+                    pass
+        with pytest.raises(pytls.SSLWantReadError):
+            client.read()  # the tickets
+        with pytest.raises(pytls.SSLWantReadError):
+            client.unwrap()
+        there.write(b"plain")
+        server.unwrap()
+        client.unwrap()
+
+        assert there.pending == 5
+        assert there.read() == b"plain"
+        assert back.pending == 0

@@ -39,7 +39,7 @@ LAYERS = """
     _roots
     _verification
     context connection
-    _facts _ferry _wait
+    _facts _ferry _memory _wait
     object _transport _sendfile
     socket
     defaults _extension _loopback
