@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from ctypes import get_errno, memmove, set_errno
+from ctypes import CFUNCTYPE, c_int, get_errno, memmove, set_errno
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -13,33 +13,53 @@ from ._queue import from_queue, take
 from ._types import Any
 from .bio import BIO
 
+_PEM_BUFSIZE = 1024
+"""How many bytes OpenSSL has room for, everywhere that it asks for a password. pem.h"""
+
+# Of what C passes, a generator's `send` takes one. The size is known, the rest says nothing.
+_asks = CFUNCTYPE(c_int, *libcrypto.pem_password_cb._argtypes_[:1])
+
 
 class _Password:
     """A password on its way to OpenSSL: given, or asked for when it is needed."""
 
-    __slots__ = ("_given", "error")
+    __slots__ = ("_given", "error", "is_over")
 
     def __init__(self, password: Any) -> None:
         self._given = password
         self.error: BaseException | None = None
+        self.is_over = False
         if not callable(password):
             self._encode(password, "password should be a string or callable")
 
-    def answer(self, room: int, most: int, _writing: int, _userdata: Any) -> int:
-        try:
-            password = self._given
-            if callable(password):
-                password = password()
-                encoded = self._encode(password, "password callback must return a string")
-            else:
-                encoded = self._encode(password, "password should be a string or callable")
-            if len(encoded) > most:
-                raise ValueError(f"password cannot be longer than {most} bytes")
-            memmove(room, encoded, len(encoded))
-            return len(encoded)
-        except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
-            self.error = error
-            return -1
+    def answers(self) -> Any:
+        """Takes the address that a password goes to; gives its length, or -1: there is none.
+
+        A signal's exception comes up where Python goes on. A function would begin there, and C take
+        for a length what its memory holds; a generator goes on within its `try`.
+        """
+        length = -1
+        while True:
+            try:
+                room = yield length
+                length = -1
+                length = self._put(room)
+            except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+                if self.is_over:
+                    return
+                length, self.error = -1, error
+
+    def _put(self, room: int) -> int:
+        password = self._given
+        if callable(password):
+            password = password()
+            encoded = self._encode(password, "password callback must return a string")
+        else:
+            encoded = self._encode(password, "password should be a string or callable")
+        if len(encoded) > _PEM_BUFSIZE:
+            raise ValueError(f"password cannot be longer than {_PEM_BUFSIZE} bytes")
+        memmove(room, encoded, len(encoded))
+        return len(encoded)
 
     @staticmethod
     def _encode(password: Any, complaint: str) -> bytes:
@@ -50,8 +70,11 @@ class _Password:
         raise TypeError(complaint)
 
 
-def load_cert_chain(ctx: Any, certfile: Any, keyfile: Any, password: Any) -> None:
+def load_cert_chain(ctx: Any, turn: Any, certfile: Any, keyfile: Any, password: Any) -> None:
     """`ssl.SSLContext.load_cert_chain` on the `SSL_CTX*`.
+
+    :param turn: the context's lock: there is one place for a password's function, and one for
+        what is being loaded.
 
     SSL_CTX_use_certificate_chain_file(3), SSL_CTX_use_PrivateKey_file(3),
     SSL_CTX_check_private_key(3)
@@ -59,23 +82,32 @@ def load_cert_chain(ctx: Any, certfile: Any, keyfile: Any, password: Any) -> Non
     certificate = path(certfile, "certfile")
     key = certificate if keyfile is None else path(keyfile, "keyfile")
     asked = None if password is None else _Password(password)
-    if asked is not None:
+    with turn:
+        if asked is None:
+            _load(ctx, certificate, key, None)
+            return
+        answers = asked.answers()
+        next(answers)
         # Held here alone: a cycle would keep the password until the next garbage collection
-        function = libcrypto.pem_password_cb(asked.answer)
+        function = _asks(answers.send)
         libssl.SSL_CTX_set_default_passwd_cb(ctx, function)
-    try:
-        libcrypto.ERR_clear_error()
-        set_errno(0)
-        if libssl.SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1:
-            raise failure(asked)
-        set_errno(0)
-        if libssl.SSL_CTX_use_PrivateKey_file(ctx, key, libssl.SSL_FILETYPE_PEM) != 1:
-            raise failure(asked)
-        if libssl.SSL_CTX_check_private_key(ctx) != 1:
-            raise from_queue()
-    finally:
-        if asked is not None:
+        try:
+            _load(ctx, certificate, key, asked)
+        finally:
             libssl.SSL_CTX_set_default_passwd_cb(ctx, None)
+            asked.is_over = True
+
+
+def _load(ctx: Any, certificate: bytes, key: bytes, asked: _Password | None) -> None:
+    libcrypto.ERR_clear_error()
+    set_errno(0)
+    if libssl.SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1:
+        raise failure(asked)
+    set_errno(0)
+    if libssl.SSL_CTX_use_PrivateKey_file(ctx, key, libssl.SSL_FILETYPE_PEM) != 1:
+        raise failure(asked)
+    if libssl.SSL_CTX_check_private_key(ctx) != 1:
+        raise from_queue()
 
 
 def failure(asked: _Password | None = None) -> BaseException:

@@ -109,6 +109,8 @@ class Roots:
                 elif kind == X509_LU_CRL:
                     revoked = C.X509_OBJECT_get0_X509_CRL(address)
                     added = C.X509_STORE_add_crl(store.ptr, revoked)
+                else:
+                    continue  # OpenSSL verifies by nothing else
                 if not added:
                     raise from_queue()
             self._kept = parsed.store

@@ -157,3 +157,16 @@ def test_few_are_kept(pki: Pki, tmp_path: Path) -> None:
         file.write_bytes(Path(pki.ca).read_bytes())
         believing(cafile=file)
     assert len(_roots._known) <= 8
+
+
+@shares
+def test_what_is_neither_certificate_nor_revocation_list_is_left_out(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store may have other objects in the C API, such as a bare key."""
+    first = believing(cafile=pki.ca)
+    monkeypatch.setattr(_roots.C, "X509_OBJECT_get_type", lambda _: 3)
+    first.load_verify_locations(cafile=pki.ca_of_others)
+    monkeypatch.undo()
+
+    assert first.cert_store_stats()["x509"] == 1
