@@ -27,6 +27,9 @@ EVERY_CIPHER = features.cipher_list("ALL:@SECLEVEL=0").decode()
 #: how many certificates of the trust store a verified chain is told with
 ROOTS = int(features.HAS_VERIFIED_CHAIN)
 
+#: what is unusual in a certificate is printed otherwise: 0 before 1.1.0, 1 before 3.0, 2 since
+PRINTS_AS = features.HAS_VERSION_BOUNDS + features.NEW_ERROR_CODES
+
 #: what the running `ssl` has; where it has another OpenSSL, less can be compared
 SAME_LIBRARY = ssl.OPENSSL_VERSION_NUMBER == pytls.OPENSSL_VERSION_NUMBER
 #: 1.0.2 does not ask that of whom it trusts, where chains may be partial

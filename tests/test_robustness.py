@@ -19,12 +19,12 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from expected import needs
 from peers import DEADLINE, RECORD, SHORT, Background, Contexts, connected, tcp_pair
 from pki import HOSTNAME, PASSWORD, Pki
 
 import pytls
 from pytls import _callbacks
-from pytls import _features as features
 from pytls import _libcrypto as libcrypto
 from pytls import _libssl as C
 from pytls._wait import Waiter
@@ -245,7 +245,7 @@ def test_buffer_of_a_failed_write(pki: Pki) -> None:
             assert caught.tb
 
 
-@pytest.mark.skipif(not features.HAS_VERSION_BOUNDS, reason="1.0.2 is bounded by options")
+@needs("VERSION_BOUNDS")
 def test_lowest_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the library does not take the bound, there is no context without it."""
     monkeypatch.setattr(C, "SSL_CTX_set_min_proto_version", lambda *_: 0)
