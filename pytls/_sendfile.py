@@ -13,12 +13,15 @@ def sendfile(sock: Any, connection: Any, file: Any, offset: int, count: int | No
 
     :param sock: the `SSLSocket`, whose timeout holds for each piece that the kernel takes.
     :returns: how many bytes were sent; None when nothing was and it takes another way: the
-        connection has no kTLS, or `file` is none of the operating system.
+        connection has no kTLS, the socket does not wait, or `file` is none of the operating
+        system.
 
     SSL_sendfile(3)
     """
     if not HAS_SENDFILE or not connection.uses_ktls_for_send():
         return None
+    if sock.gettimeout() == 0:
+        return None  # the other way refuses it
     sock._check_sendfile_params(file, offset, count)
     try:
         descriptor = file.fileno()

@@ -1,7 +1,8 @@
 """SSLSocket.sendfile() where the kernel does TLS.
 
 It seldom can where tests run: the module `tls` is not there, and setsockopt(TCP_ULP) refuses it. So
-a stand-in takes the place of the engine; only the last test asks the kernel itself.
+a stand-in takes the place of the engine; only the last test asks the kernel itself. `tox -e ktls`
+runs them on a kernel that can.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peers import Background, Pair, Sides, connected, receive_exactly
+from peers import Background, Contexts, Pair, Sides, connected, receive_exactly
 
 import pytls
 from pytls import _features as features
 from pytls._sendfile import sendfile
 
 RECORD = 16384
+KTLS = "KTLS" in os.environ
+"""Whether the kernel and OpenSSL are known to have it, as they are under tools/ktls.py."""
 
 
 class Kernel:
@@ -75,6 +78,19 @@ def test_what_is_no_file_of_the_system_is_sent_otherwise(pair: Pair) -> None:
     assert kernel.calls == []
 
 
+def test_a_socket_that_does_not_wait_sends_no_files(pair: Pair, tmp_path: Path) -> None:
+    """Neither by the kernel nor otherwise."""
+    kernel = Kernel(pair.client._sslobj)
+    pair.client.setblocking(False)
+    (tmp_path / "body").write_bytes(b"x" * 100)
+
+    with (tmp_path / "body").open("rb") as file:
+        assert sendfile(pair.client, kernel, file, 0, None) is None
+        with pytest.raises(ValueError, match="non-blocking"):
+            pair.client.sendfile(file)
+    assert kernel.calls == []
+
+
 def test_without_the_kernel_nothing_is_claimed(pair: Pair, tmp_path: Path) -> None:
     """OP_ENABLE_KTLS was not set: the engine says so, and the method sends the file by itself."""
     engine = pair.client._sslobj
@@ -89,16 +105,20 @@ def test_without_the_kernel_nothing_is_claimed(pair: Pair, tmp_path: Path) -> No
 
 
 def test_a_connection_that_asks_for_the_kernel_sends_files_all_the_same(
-    contexts: Any, tmp_path: Path
+    contexts: Contexts, tmp_path: Path, tls_version: str
 ) -> None:
-    """With OP_ENABLE_KTLS, whatever the kernel answers to it."""
+    """With OP_ENABLE_KTLS: by the kernel where it does TLS, and in order with what is sent else."""
     for context in contexts:
         context.options |= pytls.OP_ENABLE_KTLS if features.HAS_SENDFILE else 0
-    content = os.urandom(50_000)
+    content = os.urandom(5_000_000)  # more than fits into the buffers on the way
     (tmp_path / "body").write_bytes(content)
 
     with connected(contexts) as pair:
-        receiving = Background(receive_exactly, pair.server, len(content))
+        if KTLS:
+            assert pair.client._sslobj.uses_ktls_for_send()
+        receiving = Background(receive_exactly, pair.server, len(content) + 10)
+        pair.client.sendall(b"begin")
         with (tmp_path / "body").open("rb") as file:
             assert pair.client.sendfile(file) == len(content)
-        assert receiving.result() == content
+        pair.client.sendall(b"end..")
+        assert receiving.result() == b"begin" + content + b"end.."
