@@ -13,6 +13,7 @@ TOOL = macros.ROOT / "tools/versions.py"
 LIBRARIES = macros.CACHE.parent / "libs"
 
 
+@pytest.mark.skipif(sys.maxsize < 1 << 32, reason="the libraries are for 64 bits")
 @pytest.mark.timeout(300)
 def test_the_table_is_what_the_libraries_give() -> None:
     """Written once more, it is the same."""

@@ -33,7 +33,7 @@ NO_PYTHON = "this Python is not on this machine"
 ELSEWHERE = ["conformance", "ecosystem", "test_declarations.py"]
 #: These do not depend on the OpenSSL that is chosen, or choose one themselves.
 ONCE = ["interop"]
-NAMES = "benchmarks der hostname matrix openssl_versions packaging readme run"
+NAMES = "benchmarks der hostname matrix packaging readme run"
 ONCE += [f"test_{name}.py" for name in NAMES.split()]
 
 
