@@ -7,6 +7,7 @@ from ctypes import byref, c_int, c_uint, c_void_p, create_string_buffer, string_
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
+from . import _python as python
 from ._handle import Handle
 from ._queue import from_queue
 from ._types import Any, Tuple
@@ -99,6 +100,11 @@ class Agreed:
 
     def shared_ciphers(self) -> list[Cipher] | None:
         """`ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3)"""
+        if python.OWN_CIPHERS:
+            with self._lock:
+                return [
+                    describe_cipher(cipher) for cipher in stack(libssl.SSL_get_ciphers(self.ptr))
+                ]
         if not libssl.SSL_get_client_ciphers:
             return self._shared_ciphers_by_name()
         with self._lock:

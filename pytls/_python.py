@@ -10,6 +10,9 @@ import sys
 #: a context is a client's or a server's, and default contexts say which; old names warn
 SIDES = sys.version_info >= (3, 10)
 
+#: either end tells its own ciphers as those shared, handshake or not
+OWN_CIPHERS = sys.version_info < (3, 10)
+
 #: a read or write that the operating system ends is an OSError, such as ConnectionResetError; else
 #: it is as if the peer had gone without close_notify (python/cpython#115627)
 TELLS_ERRNO = not (3, 10) <= sys.version_info < (3, 13)

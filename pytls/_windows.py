@@ -121,7 +121,7 @@ class _Store:
 
 def _all(store: Any, step: Any, free: Any, tell: Callable[[Any], Any]) -> list[Any]:
     """What `tell` says of each context in a store, each once."""
-    found = {}
+    found: dict[Any, None] = {}
     context = step(store, None)
     try:
         while context:

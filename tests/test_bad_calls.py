@@ -278,7 +278,7 @@ def test_a_socket_before_its_handshake(pki: Pki, call: Call, which: str) -> None
         ) as sock:
             return plain(call, sock, far)
 
-    # Before Python 3.10, an end without shared ciphers listed its own
+    # Before Python 3.10 it is all that a context starts with, which was more then
     same(case, since=(3, 10) if call is STATELESS["shared_ciphers"] else (3, 8))
 
 
