@@ -5,16 +5,11 @@ from __future__ import annotations
 import os
 import struct
 from mmap import ACCESS_READ, mmap
-from typing import Mapping, NamedTuple
+
+from ._types import Mapping
 
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME = 1, 5, 10, 14
-
-
-class _Dynamic(NamedTuple):
-    table: slice  # the string table, in the image
-    soname: int  # where in it; 0, the empty string, when there is none
-    needed: tuple[int, ...]
 
 
 def name_of(path: str) -> str:
@@ -23,8 +18,8 @@ def name_of(path: str) -> str:
     :raises ValueError: not an ELF file with a dynamic section.
     """
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as image:
-        dynamic = _dynamic(image)
-        return _string(image[dynamic.table], dynamic.soname).decode() or os.path.basename(path)
+        strings, soname, _ = _dynamic(image)
+        return _string(image[strings], soname).decode() or os.path.basename(path)
 
 
 def rename(image: bytearray, new: Mapping[bytes, bytes]) -> None:
@@ -37,22 +32,26 @@ def rename(image: bytearray, new: Mapping[bytes, bytes]) -> None:
     :raises ValueError: not an ELF file with a dynamic section; a name that is too long; or one that
         a linker stored as the end of a longer string, which would change as well.
     """
-    dynamic = _dynamic(image)
-    table = bytes(image[dynamic.table])
+    strings, soname, needed = _dynamic(image)
+    table = bytes(image[strings])
     for old, name in new.items():
         if len(name) > len(old):
             raise ValueError(f"{name!r} is longer than {old!r}")
         table = table.replace(b"\0" + old + b"\0", b"\0" + name.ljust(len(old), b"\0") + b"\0")
-    if not new.keys().isdisjoint(_string(table, at) for at in (dynamic.soname, *dynamic.needed)):
+    if not new.keys().isdisjoint(_string(table, at) for at in (soname, *needed)):
         raise ValueError("a name is the end of another one")
-    image[dynamic.table] = table
+    image[strings] = table
 
 
 def _string(table: bytes, at: int) -> bytes:
     return table[at : table.index(b"\0", at)]
 
 
-def _dynamic(image: bytearray | mmap) -> _Dynamic:
+def _dynamic(image: bytearray | mmap) -> tuple[slice, int, tuple[int, ...]]:
+    """Where the string table is in `image`, and where in that the file's name and its needs are.
+
+    The name's place is 0, that of the empty string, when there is none.
+    """
     if image[:4] != b"\x7fELF":
         raise ValueError("not an ELF file")
     try:
@@ -75,7 +74,7 @@ def _dynamic(image: bytearray | mmap) -> _Dynamic:
             for kind, at, address, n in segments
             if kind == PT_LOAD and address <= value[DT_STRTAB] < address + n
         )
-        return _Dynamic(
+        return (
             slice(table, table + value[DT_STRSZ]),
             value.get(DT_SONAME, 0),
             tuple(offset for tag, offset in entries if tag == DT_NEEDED),
