@@ -53,7 +53,7 @@ def run(kernel: Path, folder: Path, command: list[str]) -> int:
     (folder / "job").write_text(json.dumps(job))
     options = ["mem=1G", "quiet", "con=null", "con0=null,fd:1"]
     options += ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw"]
-    start = [f"init={sys.executable}", "--", __file__, "--within", str(folder)]
+    start = [f"init={sys.executable}", "--", os.path.abspath(__file__), "--within", str(folder)]
     with (folder / "console").open("wb") as output:
         subprocess.run(
             [str(kernel / "bin/linux.uml"), *options, *start],
