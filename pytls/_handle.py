@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from ctypes import c_void_p
+from os import environ
 
-from ._arguments import pointer
 from ._queue import from_queue
 from ._types import Any, Callable, ClassVar
 
@@ -27,7 +28,7 @@ class Handle:
         if not address:
             self.ptr = None
             raise from_queue()
-        self.ptr = pointer(address)
+        self.ptr = c_void_p(address)
 
     def give(self) -> Any:
         """The address, for a C function that takes the object over; the handle is empty then."""
@@ -42,3 +43,48 @@ class Handle:
         # At exit other threads may still be inside the library, and the process frees it all
         if getattr(self, "ptr", None) is not None and not _is_finalizing():
             self._free(self.give())
+
+
+made: dict[str, int] | None = None
+"""In debug mode, which the environment's PYTLS_DEBUG asks for: how many handles, by their class."""
+
+alive: dict[tuple[str, int], int] = {}
+"""In debug mode: those that have not been given back yet, by class and address."""
+
+
+def _count() -> None:
+    """Count what is made and what is given back.
+
+    :raises AssertionError: from then on, when something is given back that is not there.
+    """
+    global made  # noqa: PLW0603  # as its text says
+    from threading import RLock
+
+    counts = made = {}
+    lock = RLock()
+    make, give = Handle.__init__, Handle.give
+
+    def counted(self: Handle, address: int | None) -> None:
+        make(self, address)
+        name = type(self).__name__
+        with lock:
+            counts[name] = counts.get(name, 0) + 1
+            key = name, self.ptr.value
+            alive[key] = alive.get(key, 0) + 1
+
+    def counted_back(self: Handle) -> Any:
+        with lock:
+            ptr = give(self)
+            key = type(self).__name__, ptr and ptr.value
+            left = alive.pop(key, 0) - 1
+            if left < 0:
+                raise AssertionError(f"{key} is given back, and is not there")
+            if left:
+                alive[key] = left
+        return ptr
+
+    Handle.__init__, Handle.give = counted, counted_back  # type: ignore[method-assign]  # on purpose
+
+
+if environ.get("PYTLS_DEBUG"):
+    _count()
