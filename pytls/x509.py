@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import enum
 from collections import namedtuple
+from ctypes import c_ssize_t
 
 from . import _libcrypto as libcrypto
 from ._arguments import Buffer, c_int
@@ -237,8 +238,8 @@ class Certificate(Handle):
         return self._der() == other._der()
 
     def __hash__(self) -> int:
-        """From the subject."""
-        return hash(libcrypto.X509_subject_name_hash(self.ptr))
+        """From the subject. X509_subject_name_hash(3)"""
+        return hash(c_ssize_t(libcrypto.X509_subject_name_hash(self.ptr)).value)
 
     def __repr__(self) -> str:
         subject = printed(

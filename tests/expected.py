@@ -39,9 +39,6 @@ ISSUERS_MUST_BE_AUTHORITIES = features.HAS_VERSION_BOUNDS
 SAME_FLIGHTS = SAME_LIBRARY or features.HAS_VERSION_BOUNDS
 NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER
 
-#: for the `since` of what depends on the library: `ssl` is asked where it has the same
-WITH_THE_SAME = (3, 8) if SAME_LIBRARY else (99, 0)
-
 #: the like for a write after the peer has gone: from OpenSSL 3.2 on the error queue has the errno,
 #: where `ssl` does not look before Python 3.13
 WRITE_AFTER_END = (3, 8) if SAME_LIBRARY else (3, 13)
@@ -58,6 +55,9 @@ PLAIN_SSL = "--with-ssl-default-suites" not in (sysconfig.get_config_var("CONFIG
 #: an unexpected end for an orderly one, and what came with that, as 3.9 does.
 _FORGIVES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & pytls.OP_IGNORE_UNEXPECTED_EOF
 ANSWERS_AS = min(sys.version_info[:2], (3, 9)) if _FORGIVES else sys.version_info[:2]
+
+#: for the `since` of what depends on the library: `ssl` is asked where it has the same, and is new
+WITH_THE_SAME = (3, 8) if SAME_LIBRARY and ANSWERS_AS == sys.version_info[:2] else (99, 0)
 
 #: PyPy's `ssl` is another one: what it answers to bad input is its own
 CPYTHON = sys.implementation.name == "cpython"

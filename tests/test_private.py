@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 from pathlib import Path
 
 import pytest
-from fakelib import Form, library
+from fakelib import NATIVE, Form, library
 from loading import TELL, copied, loaded, output, refusal, renamed, run, usual
 from pki import HOSTNAME, Pki
 
@@ -295,7 +294,7 @@ def test_a_name_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         _elf.rename(image, {b"libssl.so.3": b"libssl.so.333"})
 
     image = bytearray(library(tmp_path / "xlibssl.so.3").read_bytes())
-    its_own, its_end = (struct.pack("=QQ", 14, at) for at in (1, 2))  # DT_SONAME
+    its_own, its_end = (NATIVE.pack("NN", 14, at) for at in (1, 2))  # DT_SONAME
     assert its_own in image
     with pytest.raises(ValueError, match="end of another"):
         _elf.rename(image.replace(its_own, its_end), {b"libssl.so.3": b"pytls"})

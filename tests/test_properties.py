@@ -134,7 +134,7 @@ def test_strings_of_settings(parts: list[str], between: str) -> None:
         return [cipher["name"] for cipher in context.get_ciphers()]
 
     same(ciphers, since=WITH_THE_SAME)
-    same(lambda m: m.SSLContext(m.PROTOCOL_TLS_SERVER).set_ecdh_curve(text))
+    same(lambda m: m.SSLContext(m.PROTOCOL_TLS_SERVER).set_ecdh_curve(text), since=WITH_THE_SAME)
     same(lambda m: m.cert_time_to_seconds(text))
 
 
