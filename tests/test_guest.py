@@ -35,6 +35,12 @@ MORE_THAN_A_BUFFER = 500_000  # bytes; a transport pauses its reader and its wri
 # --- isinstance
 
 
+@pytest.mark.difference(
+    "contexts",
+    "**`isinstance(context, ssl.SSLContext)`** is true of a `pytls.SSLContext`, and so "
+    "with `SSLSocket`: libraries ask that before they take one. `type(context)` tells the "
+    "truth, and subclasses pass for nothing else.",
+)
 def test_a_context_passes_for_one_of_ssl(pki: Pki) -> None:
     """Libraries ask before they take one."""
     context = client_context(pytls, pki)

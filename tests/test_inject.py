@@ -35,6 +35,11 @@ url = f"https://localhost:{{server.server_port}}/"
 """A web server, with the certificate in the file `both`, that tells what its sockets are."""
 
 
+@pytest.mark.difference(
+    "more",
+    "**`inject_into_ssl` and `extract_from_ssl`** take the place of `ssl` in a running "
+    "program, and give it back.",
+)
 def test_whoever_imports_ssl_gets_pytls() -> None:
     """By each of the ways there are to import."""
     python(

@@ -46,6 +46,10 @@ def ended(*arguments: str) -> Any:
     return caught.value.code
 
 
+@pytest.mark.difference(
+    "more",
+    "**`python -m pytls`** has the commands `doctor`, `connect` and `run`.",
+)
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """And how to call it, however it was called."""
     assert ended("--help") == 0
@@ -63,6 +67,10 @@ def test_each_command_has_its_help(command: str, capsys: pytest.CaptureFixture[s
     assert "The exit code is 0 when" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.difference(
+    "more",
+    "**`__version__`** is that of pytls.",
+)
 def test_the_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Of pytls and of what it found."""
     assert ended("--version") == 0

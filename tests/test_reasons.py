@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ssl
+import sys
 from typing import Any, Callable, Iterator, Tuple
 
 import macros
@@ -97,6 +98,11 @@ def test_a_number_used_again_has_its_names_by_release(
 
 
 @pytest.mark.parametrize("version", [(1, 0, 2), (1, 1, 1), (3, 6, 5), (4, 0, 3)])
+@pytest.mark.difference(
+    "errors",
+    "**`reason`** of an alert is `SSLV3_ALERT_…` on every OpenSSL, as programs know it; "
+    "OpenSSL 4.0 has renamed the macro.",
+)
 def test_an_alert_keeps_the_name_that_programs_know(release: Any, version: Any) -> None:
     """OpenSSL 4.0 calls it TLS_ALERT_HANDSHAKE_FAILURE too."""
     release(version)
@@ -121,6 +127,7 @@ def test_every_macro_of_a_release_is_known(which: str, release: Any, tool: Any) 
     ]
 
 
+@pytest.mark.skipif(sys.maxsize < 1 << 32, reason="the libraries are for 64 bits")
 def test_the_table_is_what_its_generator_writes(tool: Any) -> None:
     """Nobody edits it, and no release of the matrix is missing."""
     for which in set(macros.FOLDERS) - {"system"}:

@@ -55,6 +55,11 @@ def handshake(client: Any, pki: Pki) -> None:
 
 
 @shares
+@pytest.mark.difference(
+    "contexts",
+    "**Authorities are shared.** A file of them is parsed once, and again when it has "
+    "changed; a context that adds to it gets a copy of its own.",
+)
 def test_the_same_file_is_parsed_once(pki: Pki) -> None:
     """Also by another spelling of its type; the contexts differ in nothing but that."""
     first, second = believing(cafile=pki.ca), believing(cafile=Path(pki.ca))
@@ -115,6 +120,11 @@ def test_a_file_that_may_still_change_is_not_kept(
 
 
 @shares
+@pytest.mark.difference(
+    "contexts",
+    "**The default folder of authorities is shared.** What a handshake finds there is "
+    "told by `get_ca_certs` of all contexts that have the same defaults and are alive.",
+)
 def test_the_default_places_are_those_of_the_moment(
     pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ PYTHON = "{}.{}".format(*sys.version_info)
 
 AS_SINCE_310 = "the arguments of Python 3.10 and later"
 INSIDE = "how `ssl` is written, which nobody asks for"
-ENGINE = "the engine of the C extension: pytls has one of its own, with another interface"
+ENGINE = "the engine of `_ssl`, which gevent and eventlet drive: that of pytls is another one"
 
 #: what has another signature, on which Pythons, and why
 SIGNATURES = {
@@ -133,6 +133,27 @@ def test_a_name_is_here_or_left_out_with_a_reason() -> None:
 
     assert [path for path in DESCRIBED if path not in LEFT_OUT and not here(path)] == []
     assert [path for path in LEFT_OUT if here(path)] == []
+
+
+@pytest.mark.difference(
+    "more",
+    "**Every name of every Python** from 3.2 on is there, whatever the Python it runs on: "
+    "`wrap_socket` and `match_hostname` on 3.12 and later, `get_verified_chain` before "
+    "3.13, `set_groups` before 3.15.",
+)
+def test_a_name_of_any_python_is_here() -> None:
+    """What this Python's `ssl` has no longer, or not yet."""
+    gone = "wrap_socket match_hostname RAND_egd RAND_pseudo_bytes socket_error HAS_NPN"
+    of_late = (
+        "get_sigalgs HAS_PSK VERIFY_X509_PARTIAL_CHAIN OP_ENABLE_KTLS OP_LEGACY_SERVER_CONNECT"
+    )
+    settings = "set_npn_protocols set_groups get_groups set_ciphersuites set_psk_client_callback"
+    facts = "selected_npn_protocol get_verified_chain get_unverified_chain group server_sigalg"
+
+    assert [name for name in f"{gone} {of_late}".split() if not hasattr(pytls, name)] == []
+    assert [name for name in settings.split() if not hasattr(pytls.SSLContext, name)] == []
+    for cls in pytls.SSLSocket, pytls.SSLObject:
+        assert [name for name in facts.split() if not hasattr(cls, name)] == []
 
 
 THERE = [path for path in DESCRIBED if path not in LEFT_OUT]
