@@ -14,18 +14,38 @@ from weakref import WeakValueDictionary
 
 from . import _libssl as C
 from ._types import Any, Callable
-from .constants import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType
+from .constants import (
+    AlertDescription,
+    TLSVersion,
+    _TLSAlertType,
+    _TLSContentType,
+    _TLSMessageType,
+)
 from .errors import SSLError
 
 # By the address of the `SSL*`
 connections: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
-UNHEARD = SSLError("the SNI callback was interrupted")
-"""In the place of what a callback has raised: a server's SNI callback has not answered yet.
+UNHEARD = SSLError("the SNI or PSK callback was interrupted")
+"""In the place of what a callback has raised: one that decides who gets in may not have answered.
 
 A signal's exception may come up where a trampoline begins. No Python catches it there, and OpenSSL
 goes on with whatever answer it finds.
 """
+
+
+def is_unheard(connection: Any) -> bool:
+    """Whether a handshake that is done was decided by what memory held, and not by a callback."""
+    if connection.sni_unheard and connection.hooks.servername is not None:
+        return True
+    if not connection.psk_unheard:
+        return False
+    ssl = connection.ptr
+    if C.SSL_session_reused(ssl):
+        # Who resumes is not asked; but in TLS 1.3 a client is, and a server but for long tickets
+        is_asked = not connection.server_side and C.SSL_version(ssl) >= TLSVersion.TLSv1_3
+        return bool(is_asked)
+    return C.SSL_get_psk_identity(ssl) is not None
 
 
 def _find_hook(ssl: int, kind: str) -> tuple[Any, Any]:
@@ -126,8 +146,8 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
             name = name and name.decode("ascii")
             answer = _ask(connection, hook, owner, name, connection.context)
         if answer is None:
-            if connection.raised is UNHEARD:
-                connection.raised = None
+            if connection is not None:
+                connection.sni_unheard = False
             return C.SSL_TLSEXT_ERR_OK
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
         report(error)
@@ -273,7 +293,21 @@ def _member(enum: Any, value: int) -> Any:
 # --- pre-shared keys
 
 
-@_fail_closed(0)
+def _answering(function: Callable[..., int]) -> Callable[..., int]:
+    """Note on the connection that `function` has answered, or failed: as late as can be."""
+    guarded = _fail_closed(0)(function)
+
+    def answering(ssl: int, *arguments: Any) -> int:
+        answer = guarded(ssl, *arguments)
+        connection = connections.get(ssl)
+        if connection is not None:
+            connection.psk_unheard = False
+        return answer
+
+    return answering
+
+
+@_answering
 def _on_psk_client(
     ssl: int, hint: bytes | None, identity: int, most_identity: int, psk: int, most_psk: int
 ) -> int:
@@ -288,7 +322,7 @@ def _on_psk_client(
     return _put_key(psk, key, most_psk)
 
 
-@_fail_closed(0)
+@_answering
 def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) -> int:
     connection, hook = _find_hook(ssl, "psk_server")
     if hook is None:

@@ -80,6 +80,7 @@ SSL_get0_alpn_selected       = gil  (None,    SSL, POINTER(ptr), POINTER(c_uint)
 SSL_get_finished             = gil  (c_size_t, SSL, ptr, c_size_t)
 SSL_get_peer_finished        = gil  (c_size_t, SSL, ptr, c_size_t)
 SSL_session_reused           = gil  (c_int,   SSL, since=(1, 1, 0))
+SSL_get_psk_identity         = gil  (cstr,    SSL, optional=True)
 SSL_get_servername           = gil  (cstr,    SSL, c_int)
 SSL_get0_group_name          = gil  (cstr,    SSL, since=(3, 2, 0))
 

@@ -23,7 +23,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._agreed import Agreed
 from ._arguments import RECORD, RECORD_SIZE, array, fresh, spare
-from ._callbacks import UNHEARD, Hooks, connections
+from ._callbacks import UNHEARD, Hooks, connections, is_unheard
 from ._features import SHUTDOWN_REFUSES_DATA
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, ERR_clear_error
@@ -101,11 +101,13 @@ class Connection(Agreed):
         "in_callback",
         "in_memory",
         "on_socket",
+        "psk_unheard",
         "ptr",
         "raised",
         "rest",
         "server_hostname",
         "server_side",
+        "sni_unheard",
         "unfed",
     )
 
@@ -142,7 +144,10 @@ class Connection(Agreed):
         self.on_socket = False
         #: what a callback has raised: the call that drove it raises it
         self.raised: BaseException | None = None
-        if server_side and hooks.servername is not None:
+        #: whether a server's SNI callback, and one for a pre-shared key, has yet to answer
+        self.sni_unheard = server_side and hooks.servername is not None
+        self.psk_unheard = (hooks.psk_server if server_side else hooks.psk_client) is not None
+        if self.sni_unheard or self.psk_unheard:
             self.raised = UNHEARD
         #: whether a callback of the program's own is running
         self.in_callback = False
@@ -461,12 +466,15 @@ class Connection(Agreed):
 
     def _raise_from_callback(self) -> None:
         if self.raised is UNHEARD:
-            if self.hooks.servername is not None:
+            if is_unheard(self):
                 self.rest = NOTHING
-                raise SSLError(*UNHEARD.args)  # now and ever after
+                # Now and ever after; nor does anything go out any more
+                libssl.SSL_set_shutdown(self.ptr, libssl.SSL_SENT_SHUTDOWN)
+                raise SSLError(*UNHEARD.args)
             self.raised = None
         if self.raised is not None:
-            error, self.raised = self.raised, None
+            unheard = self.sni_unheard or self.psk_unheard
+            error, self.raised = self.raised, UNHEARD if unheard else None
             take()
             raise error
 

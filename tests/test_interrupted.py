@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any, Callable
 
 import pytest
-from peers import Background
+from peers import Background, Contexts, client_context, connected, server_context
 from pki import PASSWORD, Pki
 
 import pytls
-from pytls import _credentials
+from pytls import _callbacks, _credentials, _libssl
 
 # From 3.11 on, an exception can be made to wait for the first bytecode: C alone runs until then
 interruptible = pytest.mark.skipif(
@@ -100,3 +100,114 @@ def test_many_passwords_at_once(pki: Pki) -> None:
 
     for thread in [Background(load, bool(number % 2)) for number in range(8)]:
         thread.result()
+
+
+KEY = b"known to whoever is in the middle"
+
+psk = pytest.mark.skipif(not pytls.HAS_PSK, reason="this OpenSSL has no pre-shared keys")
+tls13 = pytest.mark.skipif(not pytls.HAS_TLSv1_3, reason="this OpenSSL has no TLS 1.3")
+
+
+def client_memory(_: int, hint: bytes, identity: int, most: int, room: int, size: int) -> int:
+    """What C finds, as bad as can be: a length, and a key that the peer knows."""
+    ctypes.memmove(identity, b"somebody\0", 9)
+    return server_memory(_, b"", room, size)
+
+
+def server_memory(_: int, identity: bytes, room: int, size: int) -> int:
+    """Likewise."""
+    ctypes.memmove(room, KEY, len(KEY))
+    return len(KEY)
+
+
+def psk_ends(version: str) -> tuple[Any, Any]:
+    """Two ends that know nothing of each other but the key."""
+    client = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = pytls.CERT_NONE
+    client.set_psk_client_callback(lambda _: ("somebody", KEY))
+    server = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    server.set_psk_server_callback(lambda _: KEY)
+    for context in client, server:
+        context.minimum_version = context.maximum_version = pytls.TLSVersion[version]
+        if version == "TLSv1_2":
+            context.set_ciphers("PSK")
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    return client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)
+
+
+def handshake(*ends: Any) -> list[BaseException | None]:
+    """By turns; what each end has raised at last, None when it was done."""
+    outcomes: list[BaseException | None] = [None] * len(ends)
+    for _ in range(4):
+        for number, end in enumerate(ends):
+            try:
+                outcomes[number] = end.do_handshake()
+            except pytls.SSLError as error:
+                outcomes[number] = error
+    return outcomes
+
+
+@psk
+@pytest.mark.parametrize(
+    ("version", "side"),
+    [
+        ("TLSv1_2", "client"),
+        ("TLSv1_2", "server"),
+        pytest.param("TLSv1_3", "client", marks=tls13),
+        pytest.param(
+            "TLSv1_3",
+            "server",
+            marks=[
+                tls13,
+                pytest.mark.xfail(
+                    strict=True, reason="such a key looks like a ticket too long to be asked for"
+                ),
+            ],
+        ),
+    ],
+)
+def test_nobody_gets_in_by_an_interrupted_callback(
+    monkeypatch: pytest.MonkeyPatch, version: str, side: str
+) -> None:
+    """A handshake with a key that memory happened to hold fails, at that end, and for good."""
+    assert handshake(*psk_ends(version)) == [None, None]
+
+    prototype = getattr(_libssl, f"psk_{side}_cb")
+    memory = client_memory if side == "client" else server_memory
+    monkeypatch.setitem(_callbacks._made, f"psk_{side}", prototype(memory))
+    ends = psk_ends(version)
+    outcome = handshake(*ends)[side == "server"]
+    peer, subject = ends if side == "server" else reversed(ends)
+
+    assert isinstance(outcome, pytls.SSLError)
+    assert "interrupted" in str(outcome)
+    with pytest.raises(pytls.SSLError):
+        subject.write(b"secret")
+    with pytest.raises(pytls.SSLError):
+        peer.read(6)
+    peer.write(b"believe me")
+    with pytest.raises(pytls.SSLError):
+        subject.read(10)
+
+
+@psk
+@pytest.mark.parametrize("version", ["TLSv1_2", pytest.param("TLSv1_3", marks=tls13)])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a ticket's name
+def test_resuming_and_certificates_beside_pre_shared_keys(pki: Pki, version: str) -> None:
+    """Callbacks that refuse, or are not asked, stand in nobody's way."""
+    contexts = Contexts(
+        client_context(pytls, pki, version.replace("_", ".")), server_context(pytls, pki)
+    )
+    contexts.client.set_psk_client_callback(lambda _: (None, b""))
+    contexts.server.set_psk_server_callback(lambda _: b"")
+    with connected(contexts) as pair:
+        pair.server.sendall(b"a ticket comes before this")
+        assert pair.client.recv(100)
+        session = pair.client.session
+    near, far = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = contexts.client.wrap_bio(near, far, server_hostname="localhost", session=session)
+    server = contexts.server.wrap_bio(far, near, server_side=True)
+
+    assert handshake(client, server) == [None, None]
+    assert client.session_reused

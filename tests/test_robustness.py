@@ -312,7 +312,7 @@ def test_sni_callback_that_never_began(pki: Pki, monkeypatch: pytest.MonkeyPatch
     near.do_handshake()
     for call in partial(far.read, 1), far.read, partial(far.write, b"*"), far.do_handshake:
         near.write(b"secret")
-        with pytest.raises(pytls.SSLError, match="SNI or PSK callback|shutdown"):
+        with pytest.raises(pytls.SSLError, match=r"SNI or PSK callback|shutdown"):
             call()
 
 
