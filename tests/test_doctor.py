@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import macros
 import pytest
 from pki import Pki
 
@@ -20,10 +21,10 @@ from pytls import _doctor, _inventory, _loopback
 from pytls.__main__ import main
 from pytls._throwaway import Throwaway
 
-ROOT = Path(__file__).resolve().parent.parent
-
-#: What tools/matrix.py has fetched: none on a clean machine, and then its own is all there is.
-LIBRARIES = sorted(path.parent for path in (ROOT / ".matrix" / "libs").glob("*/VERSION"))
+#: What tools/matrix.py has fetched, for 64 bits: none on a clean machine, and then its own is all
+#: there is.
+FETCHED = (macros.CACHE.parent / "libs").glob("*/VERSION") if sys.maxsize > 1 << 32 else ()
+LIBRARIES = sorted(path.parent for path in FETCHED)
 
 
 def command(*arguments: str, **variables: str | Path) -> Any:
@@ -32,7 +33,7 @@ def command(*arguments: str, **variables: str | Path) -> Any:
     chosen = {name: str(value) for name, value in variables.items()}
     return subprocess.run(
         [sys.executable, *arguments],
-        env={**scrubbed, "PYTHONPATH": str(ROOT), "OPENSSL_CONF": os.devnull, **chosen},
+        env={**scrubbed, "PYTHONPATH": str(macros.ROOT), "OPENSSL_CONF": os.devnull, **chosen},
         capture_output=True,
         text=True,
         timeout=30,
