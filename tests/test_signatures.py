@@ -193,13 +193,17 @@ def instances(module: ModuleType, pki: Pki) -> Iterator[Any]:
 
 
 def settable(instance: Any, name: str) -> bool:
-    """Whether a property takes what it gives."""
+    """Whether a property takes a value, if not its own."""
     try:
-        setattr(instance, name, getattr(instance, name))
+        value = getattr(instance, name)
+    except NotImplementedError:  # with this OpenSSL
+        value = None
+    try:
+        setattr(instance, name, value)
     except AttributeError:
         return False
     except (TypeError, ValueError, NotImplementedError):
-        pass  # not this value, no longer, or not with this OpenSSL
+        pass
     return True
 
 
