@@ -22,9 +22,11 @@ _octets: Any = bytes if sys.version_info >= (3, 13) else DER
 class Facts:
     """What a handshake has settled. `_sslobj` is the engine; a socket may be without one."""
 
+    __slots__ = ()
+
     _sslobj: Any
     _context: Any
-    _session: SSLSession | None = None
+    _session: Any  # SSLSession | None
 
     def _engine(
         self,
@@ -204,6 +206,8 @@ class Facts:
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """On a server: what both sides could use, as `cipher` has it. None on a client.
+
+        Before Python 3.10: what this side could use, on either.
 
         Source: `ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3).
         """

@@ -10,11 +10,12 @@ from time import monotonic
 from ._arguments import RECORD, flat, let_go, readable
 from ._facts import Facts
 from ._queue import eof, want
-from ._types import Any
+from ._types import Any, TypeVar
 from ._wait import Waiter, set_blocking
 from .connection import WANT_WRITE, Connection
 from .errors import SSLWantWriteError
 
+_S = TypeVar("_S", bound="Transport")
 _timeout_class: Any = _socket.timeout  # TimeoutError since Python 3.10
 
 
@@ -24,12 +25,21 @@ class Transport(Facts, _socket.socket):
     While an engine is attached, the descriptor does not block, whatever Python's timeout is.
     """
 
-    # What a half-built socket has
-    _sslobj: Connection | None = None
-    _waiter: Waiter | None = None
-    _connected = False
+    # A dict for what a program adds; without one, a connection is smaller (benchmark memory)
+    __slots__ = ("__dict__", "_connected", "_context", "_session", "_sslobj", "_waiter", "_writing")
+
+    _sslobj: Connection | None
+    _waiter: Waiter | None
+    _connected: bool
     #: OpenSSL wants an unfinished write repeated before it takes another: one writer at a time
     _writing: Any
+
+    def __new__(cls: type[_S], *args: Any, **kwargs: Any) -> _S:
+        """Make what a half-built socket has."""
+        self = super().__new__(cls, *args, **kwargs)
+        self._sslobj = self._waiter = self._session = None
+        self._connected = False
+        return self
 
     def _attach(self, connection: Connection, blocking: bool = False) -> None:
         fd = self.fileno()
@@ -102,6 +112,33 @@ class Transport(Facts, _socket.socket):
             raise want(-result)
         if deadline is None and timeout is not None:
             deadline = monotonic() + timeout
+        waiter = self._waiter
+        if verb or result == WANT_WRITE or waiter is None:
+            return self._repeat(result, connection, operation, arguments, verb, deadline)
+        waits = not waiter.turn.acquire(False)
+        if waits and not waiter.turn.acquire(
+            timeout=-1 if deadline is None else min(max(deadline - monotonic(), 0), TIMEOUT_MAX)
+        ):
+            raise _timeout_class("The read operation timed out")
+        try:
+            if (waits or connection.left()) and not waiter.ended and self._sslobj is connection:
+                # Of what another reader has found there may be more, or it was the end
+                result = operation(*arguments)
+                if type(result) is not int or result >= 0:
+                    return result
+            return self._repeat(result, connection, operation, arguments, verb, deadline)
+        finally:
+            waiter.turn.release()
+
+    def _repeat(
+        self,
+        result: int,
+        connection: Connection,
+        operation: Any,
+        arguments: tuple[Any, ...],
+        verb: str,
+        deadline: float | None,
+    ) -> Any:
         while True:
             left = None if deadline is None else deadline - monotonic()
             waiter = self._waiter

@@ -6,6 +6,7 @@ import math
 import os
 import select
 import sys
+from threading import RLock
 
 from ._types import Any
 
@@ -29,16 +30,18 @@ else:
 class Waiter:
     """Waits for one descriptor; any number of threads at once."""
 
-    __slots__ = ("_fd", "_idle", "_waiting", "ended")
+    __slots__ = ("_fd", "_idle", "_waiting", "ended", "turn")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        # A poll object serves one thread at a time: (for reading, for writing)
-        self._idle: tuple[list[Any], list[Any]] = ([], [])
+        # A poll object serves one thread at a time. For reading: to write, one seldom waits
+        self._idle: list[Any] = []
         # A process's id for each of its threads: a fork leaves the others behind
         self._waiting: list[int] = []
         #: whether the descriptor is being closed
         self.ended = False
+        #: one reader waits, the others wait for it: what it leaves wakes nobody who polls
+        self.turn = RLock()
 
     def end(self) -> bool:
         """Let nobody begin to wait any more; whether a thread is waiting."""
@@ -58,7 +61,7 @@ class Waiter:
                 return True
             if not _POLLS:
                 return self._select(for_writing, timeout)
-            idle = self._idle[for_writing]
+            idle: list[Any] = [] if for_writing else self._idle
             try:
                 poller = idle.pop()
             except IndexError:

@@ -30,6 +30,7 @@ class SSLObject(Facts):
         )
 
     _sslobj: InMemory
+    _session: SSLSession | None = None
     _ferry: Ferry | None = None
 
     @classmethod

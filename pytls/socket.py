@@ -31,6 +31,12 @@ class SSLSocket(Transport):
     """
 
     __class__ = guise("SSLSocket")
+    __slots__ = (
+        "do_handshake_on_connect",
+        "server_hostname",
+        "server_side",
+        "suppress_ragged_eofs",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Refused: `SSLContext.wrap_socket` makes them."""
