@@ -10,6 +10,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._agreed import cipher_details, stack
 from ._arguments import path, text
+from ._change import replace
 from ._queue import from_queue, take
 from ._types import Any
 from .errors import SSLError
@@ -35,19 +36,21 @@ class Algorithms:
 
         Source: `ssl.SSLContext.set_ciphers`; openssl-ciphers(1).
         """
-        if not libssl.SSL_CTX_set_cipher_list(self._handle.ptr, text(cipherlist, "set_ciphers")):
+        names = text(cipherlist, "set_ciphers")
+        if not replace(self._handle, libssl.SSL_CTX_set_cipher_list, names):
             take()
             raise SSLError("No cipher can be selected.")
 
     def get_ciphers(self) -> list[dict[str, Any]]:
         """The allowed ciphers, the preferred first. Source: `ssl.SSLContext.get_ciphers`."""
-        ssl = libssl.SSL_new(self._handle.ptr)
-        if not ssl:
-            raise from_queue()
-        try:
-            return [cipher_details(cipher) for cipher in stack(libssl.SSL_get_ciphers(ssl))]
-        finally:
-            libssl.SSL_free(ssl)
+        with self._handle.copying:
+            ssl = libssl.SSL_new(self._handle.ptr)
+            if not ssl:
+                raise from_queue()
+            try:
+                return [cipher_details(cipher) for cipher in stack(libssl.SSL_get_ciphers(ssl))]
+            finally:
+                libssl.SSL_free(ssl)
 
     def set_ciphersuites(self, ciphersuites: str, /) -> None:
         """Allow the TLS 1.3 cipher suites that the list names, colons between them.
@@ -58,7 +61,7 @@ class Algorithms:
         Source: `ssl.SSLContext.set_ciphersuites`; SSL_CTX_set_ciphersuites(3).
         """
         names = text(ciphersuites, "set_ciphersuites")
-        if not libssl.SSL_CTX_set_ciphersuites(self._handle.ptr, names):
+        if not replace(self._handle, libssl.SSL_CTX_set_ciphersuites, names):
             take()
             raise SSLError("No cipher suite can be selected.")
 
@@ -74,7 +77,7 @@ class Algorithms:
         nid = libcrypto.OBJ_sn2nid(encoded)
         if not nid:
             raise ValueError(f"unknown elliptic curve name {name!r}")
-        if not libssl.SSL_CTX_set1_groups(self._handle.ptr, nid):
+        if not replace(self._handle, libssl.SSL_CTX_set1_groups, nid):
             raise from_queue()
 
     def set_groups(self, grouplist: str, /) -> None:
@@ -83,7 +86,7 @@ class Algorithms:
         Source: `ssl.SSLContext.set_groups`; SSL_CTX_set1_groups_list(3).
         """
         names = text(grouplist, "set_groups")
-        if not libssl.SSL_CTX_set1_groups_list(self._handle.ptr, names):
+        if not replace(self._handle, libssl.SSL_CTX_set1_groups_list, names):
             take()
             raise SSLError("unrecognized group")
 
@@ -115,7 +118,7 @@ class Algorithms:
         Source: `ssl.SSLContext.set_client_sigalgs`; SSL_CTX_set1_client_sigalgs_list(3).
         """
         names = text(sigalgslist, "set_client_sigalgs")
-        if not libssl.SSL_CTX_set1_client_sigalgs_list(self._handle.ptr, names):
+        if not replace(self._handle, libssl.SSL_CTX_set1_client_sigalgs_list, names):
             take()
             raise SSLError("unrecognized signature algorithm")
 
@@ -125,7 +128,7 @@ class Algorithms:
         Source: `ssl.SSLContext.set_server_sigalgs`; SSL_CTX_set1_sigalgs_list(3).
         """
         names = text(sigalgslist, "set_server_sigalgs")
-        if not libssl.SSL_CTX_set1_sigalgs_list(self._handle.ptr, names):
+        if not replace(self._handle, libssl.SSL_CTX_set1_sigalgs_list, names):
             take()
             raise SSLError("unrecognized signature algorithm")
 
@@ -134,7 +137,7 @@ class Algorithms:
 
         Source: `ssl.SSLContext.load_dh_params`; SSL_CTX_set0_tmp_dh_pkey(3).
         """
-        _credentials.load_dh_params(self._handle.ptr, path)
+        _credentials.load_dh_params(self._handle, path)
 
 
 def get_sigalgs() -> list[str]:

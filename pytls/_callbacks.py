@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import threading
 from ctypes import memmove, string_at
-from weakref import WeakValueDictionary
 
 from . import _libssl as C
+from ._change import connections, outside
 from ._types import Any, Callable
 from .constants import (
     AlertDescription,
@@ -22,9 +22,6 @@ from .constants import (
     _TLSMessageType,
 )
 from .errors import SSLError
-
-# By the address of the `SSL*`
-connections: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 UNHEARD = SSLError("the SNI or PSK callback was interrupted")
 """In the place of what a callback has raised: one that decides who gets in may not have answered.
@@ -58,7 +55,7 @@ def _ask(connection: Any, hook: Callable[..., Any], *arguments: Any) -> Any:
     """What `hook` answers; meanwhile OpenSSL is in a call on `connection`, and takes no other."""
     outer, connection.in_callback = connection.in_callback, True
     try:
-        return hook(*arguments)
+        return outside(connection._lock, hook, *arguments)
     finally:
         connection.in_callback = outer
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from ctypes import CFUNCTYPE, c_int, get_errno, memmove, set_errno
+from functools import partial
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._arguments import path
+from ._change import Shared, replace
 from ._handle import Handle
 from ._queue import from_queue, take
-from ._types import Any
+from ._types import Any, Callable
 from .bio import BIO
 
 _PEM_BUFSIZE = 1024
@@ -70,8 +72,17 @@ class _Password:
         raise TypeError(complaint)
 
 
-def load_cert_chain(ctx: Any, turn: Any, certfile: Any, keyfile: Any, password: Any) -> None:
-    """`ssl.SSLContext.load_cert_chain` on the `SSL_CTX*`.
+def _without(lock: Any, function: Callable[[], Any]) -> Any:
+    """What `function` returns: somebody may have to type it, and others make connections."""
+    lock.release()
+    try:
+        return function()
+    finally:
+        lock.acquire()
+
+
+def load_cert_chain(handle: Shared, turn: Any, certfile: Any, keyfile: Any, password: Any) -> None:
+    """`ssl.SSLContext.load_cert_chain` on the handle of the `SSL_CTX`.
 
     :param turn: the context's lock: there is one place for a password's function, and one for
         what is being loaded.
@@ -81,8 +92,11 @@ def load_cert_chain(ctx: Any, turn: Any, certfile: Any, keyfile: Any, password: 
     """
     certificate = path(certfile, "certfile")
     key = certificate if keyfile is None else path(keyfile, "keyfile")
+    ctx = handle.ptr
+    if callable(password):
+        password = partial(_without, handle.copying, password)
     asked = None if password is None else _Password(password)
-    with turn:
+    with turn, handle.copying:
         if asked is None:
             _load(ctx, certificate, key, None)
             return
@@ -129,8 +143,8 @@ class _DH(Handle):
     _free = staticmethod(libcrypto.DH_free)
 
 
-def load_dh_params(ctx: Any, dhfile: Any) -> None:
-    """`ssl.SSLContext.load_dh_params` on the `SSL_CTX*`.
+def load_dh_params(handle: Shared, dhfile: Any) -> None:
+    """`ssl.SSLContext.load_dh_params` on the handle of the `SSL_CTX`.
 
     PEM_read_bio_DHparams(3), SSL_CTX_set_tmp_dh(3)
     """
@@ -139,5 +153,5 @@ def load_dh_params(ctx: Any, dhfile: Any) -> None:
     libcrypto.ERR_clear_error()
     source = BIO(libcrypto.BIO_new_mem_buf(pem, len(pem)))
     parameters = _DH(libcrypto.PEM_read_bio_DHparams(source.ptr, None, None, None))
-    if not libssl.SSL_CTX_set_tmp_dh(ctx, parameters.ptr):
+    if not replace(handle, libssl.SSL_CTX_set_tmp_dh, parameters.ptr):
         raise from_queue()

@@ -6,7 +6,7 @@ import sys
 
 from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
-from ._handle import Handle
+from ._change import Shared
 from ._protocol import check_side
 from ._types import Any, TypeVar
 from .connection import Connection
@@ -92,7 +92,7 @@ class Facts:
     @context.setter
     def context(self, context: Any) -> None:
         handle, hooks = getattr(context, "_handle", None), getattr(context, "_hooks", None)
-        if not isinstance(handle, Handle) or not isinstance(hooks, Hooks):
+        if not isinstance(handle, Shared) or not isinstance(hooks, Hooks):
             raise TypeError("The value must be a SSLContext")
         connection: Connection | None = self._sslobj
         if connection is not None:

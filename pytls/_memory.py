@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._arguments import ENCRYPTED, INT_MAX, RECORD, array, spare
+from ._change import set_lock
 from ._libcrypto import BIO_ctrl_pending, BIO_read
 from ._types import Any, Callable
 from .bio import BIO, MemoryBIO, drain
@@ -23,7 +24,7 @@ class InMemory(Connection):
     def attach(self, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
         """Speak through two memory BIOs. SSL_set_bio(3)"""
         self._incoming, self._outgoing = incoming, outgoing
-        self._lock = incoming._lock
+        set_lock(self, incoming._lock)
         self.unfed = incoming._pieces
         self.in_memory = incoming._hand_over()
         libcrypto.BIO_up_ref(self.in_memory)

@@ -8,7 +8,7 @@ from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from . import _python as python
-from ._handle import Handle
+from ._change import Shared
 from ._queue import refusal
 from ._types import Any
 from .constants import Options, TLSVersion, _SSLMethod
@@ -55,7 +55,7 @@ _LOWEST = int(TLSVersion.TLSv1_2)
 UNBOUND = {"minimum": TLSVersion.MINIMUM_SUPPORTED, "maximum": TLSVersion.MAXIMUM_SUPPORTED}
 
 
-class SSL_CTX(Handle):
+class SSL_CTX(Shared):
     """Own a `SSL_CTX*`."""
 
     __slots__ = ("bounds", "forbidden")

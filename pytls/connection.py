@@ -23,7 +23,8 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._agreed import Agreed
 from ._arguments import RECORD, RECORD_SIZE, array, fresh, spare
-from ._callbacks import UNHEARD, Hooks, connections, is_unheard
+from ._callbacks import UNHEARD, Hooks, is_unheard
+from ._change import Shared, connections, copy, outside, register
 from ._features import SHUTDOWN_REFUSES_DATA
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, ERR_clear_error
@@ -113,7 +114,7 @@ class Connection(Agreed):
 
     def __init__(
         self,
-        ctx: Handle,
+        ctx: Shared,
         hooks: Hooks,
         server_side: bool,
         server_hostname: str | None,
@@ -121,7 +122,7 @@ class Connection(Agreed):
         post_handshake_auth: bool,
     ) -> None:
         ERR_clear_error()
-        address = libssl.SSL_new(ctx.ptr)
+        address = copy(ctx, libssl.SSL_new, ctx.ptr)
         self._handle = SSL(address)
         self.ptr: Any = self._handle.ptr
         self._lock = RLock()
@@ -168,7 +169,7 @@ class Connection(Agreed):
             libssl.SSL_set_accept_state(self.ptr)
         else:
             libssl.SSL_set_connect_state(self.ptr)
-        connections[address] = self
+        register(address, self)
 
     # --- set-up
 
@@ -196,12 +197,13 @@ class Connection(Agreed):
         with self._lock:
             libssl.SSL_set_bio(self.ptr, ended.ptr, ended.give())
 
-    def set_context(self, ctx: Handle, hooks: Hooks) -> None:
+    def set_context(self, ctx: Shared, hooks: Hooks) -> None:
         """Change the certificate and hooks to another context's. SSL_set_SSL_CTX(3)"""
         with self._lock:
-            if not libssl.SSL_set_SSL_CTX(self.ptr, ctx.ptr):
+            before, self.ctx = self.ctx, ctx
+            if not outside(self._lock, copy, ctx, libssl.SSL_set_SSL_CTX, self.ptr, ctx.ptr):
+                self.ctx = before
                 raise from_queue()
-            self.ctx = ctx
             self.hooks = hooks
 
     @property

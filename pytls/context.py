@@ -14,6 +14,7 @@ from . import _python as python
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, text
 from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
+from ._change import replace
 from ._guise import guise
 from ._later import Later
 from ._protocol import DEPRECATED, deprecated, new_context
@@ -201,7 +202,7 @@ class SSLContext(Verification, Algorithms, Versions):
 
         Source: `ssl.SSLContext.load_cert_chain`; SSL_CTX_use_certificate_chain_file(3).
         """
-        _credentials.load_cert_chain(self._handle.ptr, self._loading, certfile, keyfile, password)
+        _credentials.load_cert_chain(self._handle, self._loading, certfile, keyfile, password)
 
     # --- sessions
 
@@ -265,7 +266,8 @@ class SSLContext(Verification, Algorithms, Versions):
     def _set_alpn_protocols(self, protos: Any, /) -> None:
         wire = as_bytes(protos)
         ctx = self._handle.ptr
-        if libssl.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) != 0:  # 0 means success
+        # 0 means success
+        if replace(self._handle, libssl.SSL_CTX_set_alpn_protos, wire, len(wire)) != 0:
             take()
             if wire:  # 1.0.2 finds no room for nothing, and offers nothing as it should
                 raise MemoryError("SSL_CTX_set_alpn_protos failed")
@@ -391,7 +393,7 @@ class SSLContext(Verification, Algorithms, Versions):
         """
         self._check_psk(callback, _SSLMethod.PROTOCOL_TLS_CLIENT, "server", "client")
         hint = None if identity_hint is None else text(identity_hint, "set_psk_server_callback")
-        if libssl.SSL_CTX_use_psk_identity_hint(self._handle.ptr, hint) != 1:
+        if replace(self._handle, libssl.SSL_CTX_use_psk_identity_hint, hint) != 1:
             raise from_queue()
         self._hooks.psk_server = callback
         function = None if callback is None else trampoline("psk_server")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket as _socket
+from _thread import _count as others
 from threading import RLock
 from time import monotonic
 
@@ -92,8 +93,9 @@ class SSLSocket(Transport):
                 connection = self._engine(
                     Connection, self.server_side, self.server_hostname, self._session
                 )
-                # Nobody else has it yet: OpenSSL may wait by itself (benchmark handshake12-server)
-                alone = do_handshake_on_connect and timeout is None and MAY_WAIT
+                # Nobody else has it yet, nor can change its context: OpenSSL may wait by itself
+                # (benchmark handshake12-server)
+                alone = do_handshake_on_connect and timeout is None and MAY_WAIT and not others()
                 self._attach(connection, blocking=alone)
                 if do_handshake_on_connect:
                     if timeout == 0.0:

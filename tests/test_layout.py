@@ -32,6 +32,7 @@ LAYERS = """
     _features
     _queue
     _handle
+    _change
     bio rand session _callbacks _certificate _protocol
     x509 _credentials
     _agreed _chain _throwaway

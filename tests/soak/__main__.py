@@ -28,14 +28,16 @@ ALLOWED = 64.0  # bytes each: a hundred thousand of them come to 6 MB
 CHUNK = 60_000
 
 
-def repeat(m: Any, pki: Pki, name: str, seconds: float) -> bool:
-    """One action, as often as `seconds` allow, but a thousand times at least."""
+def repeat(m: Any, pki: Pki, name: str, seconds: float, times: int) -> bool:
+    """One action so many times; for 0 times, as often as `seconds` allow, but a thousand."""
     action = Actions(m, pki).named()[name]
-    start = time.monotonic()
-    for _ in range(50):
-        action()
-    each = (time.monotonic() - start) / 50
-    found = slope(action, max(int(seconds / each), 1000))
+    if not times:
+        start = time.monotonic()
+        for _ in range(50):
+            action()
+        each = (time.monotonic() - start) / 50
+        times = max(int(seconds / each), 1000)
+    found = slope(action, times)
     print(
         f"{m.__name__:6} {name:18} {found.times:7} times {found.seconds:6.0f} s "
         f"{found.memory:9.1f} bytes each {found.descriptors:+d} descriptors "
@@ -121,6 +123,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/soak", description=__doc__)
     parser.add_argument("--module", default="pytls", choices=["pytls", "ssl"])
     parser.add_argument("--seconds", type=float, default=360.0, help="for each, default 360")
+    parser.add_argument("--times", type=int, default=0, help="so often instead, except threads")
     parser.add_argument("name", nargs="*")
     options = parser.parse_args()
     m = importlib.import_module(options.module)
@@ -131,7 +134,7 @@ def main() -> int:
         results = [
             threads(m, pki, options.seconds)
             if name == "threads"
-            else repeat(m, pki, name, options.seconds)
+            else repeat(m, pki, name, options.seconds, options.times)
             for name in names
         ]
     return 0 if all(results) else 1
