@@ -367,7 +367,7 @@ def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = Non
     """What a command prints that must work; UnavailableError has the last line of its complaint."""
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=env, capture_output=True, text=True, timeout=600, check=False
+            command, cwd=cwd, env=env, capture_output=True, text=True, timeout=1800, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(f"{command[0]}: {error}") from error
