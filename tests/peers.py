@@ -247,10 +247,10 @@ class ByHand:
 
 @contextlib.contextmanager
 def takes_about(seconds: float) -> Iterator[None]:
-    """Hold that the block takes so long: not clearly less, and not several times as much."""
+    """Hold that the block takes so long: not clearly less; more only as a busy machine may."""
     start = time.monotonic()
     yield
-    assert 0.9 * seconds < time.monotonic() - start < seconds + 1
+    assert 0.9 * seconds < time.monotonic() - start < seconds + DEADLINE / 2
 
 
 @contextlib.contextmanager

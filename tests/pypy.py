@@ -12,6 +12,7 @@ import pytest
 OTHER_SSL = "PyPy's own ssl answers otherwise"
 OTHER_TEXTS = "PyPy words it otherwise"
 LATE = "PyPy tells of an exception, and frees what nobody has, only when it collects garbage"
+ENDS = "PyPy ends the process where there is no memory left"
 OWN_LIBRARIES = "PyPy's ssl has libraries of its own, opened by other means and with other files"
 
 #: by the part of a test's id that is the same in all of its cases
@@ -34,6 +35,8 @@ SKIPPED = {
     "test_run.py::test_what_cannot_be_run[none.py]": OTHER_TEXTS,
     "test_context.py::test_a_callback_that_raises_ends_the_handshake": LATE,
     "test_context.py::test_a_context_is_collected_when_nobody_has_it": LATE,
+    "test_process.py::test_exceptions_out_of_callbacks": LATE,
+    "test_process.py::test_out_of_memory": ENDS,
     "test_robustness.py::test_going_on_in_an_sni_callback": LATE,
     "test_robustness.py::test_no_password_is_left": LATE,
     "test_errors.py::test_the_interpreters_modules_are_loaded_before": OWN_LIBRARIES,

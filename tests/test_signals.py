@@ -52,12 +52,19 @@ def interrupted(handler: Callable[..., Any]) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, previous)
 
 
+def wait_for(seen: list[int]) -> None:
+    """Until some signals have come."""
+    deadline = time.monotonic() + DEADLINE
+    while len(seen) <= 3 and time.monotonic() < deadline:
+        time.sleep(SHORT / 20)
+
+
 def test_signals_do_not_disturb_a_receive(ends: Ends) -> None:
     """PEP 475: a call goes on waiting after a handler that returns."""
-    seen = []
+    seen: list[int] = []
 
     def answer() -> None:
-        time.sleep(SHORT)
+        wait_for(seen)
         ends.peer.sendall(b"at last")
 
     answering = Background(answer)
@@ -71,10 +78,10 @@ def test_signals_do_not_disturb_a_receive(ends: Ends) -> None:
 def test_signals_do_not_disturb_a_send(ends: Ends) -> None:
     """A large sendall() that waits for the peer again and again loses nothing to signals."""
     content = os.urandom(8 << 20)
-    seen = []
+    seen: list[int] = []
 
     def dawdle() -> bytes:
-        time.sleep(SHORT)
+        wait_for(seen)
         return receive_exactly(ends.peer, len(content))
 
     receiving = Background(dawdle)
@@ -88,10 +95,10 @@ def test_signals_do_not_disturb_a_send(ends: Ends) -> None:
 def test_signals_do_not_disturb_a_handshake(contexts: Contexts, sides: Sides) -> None:
     """The peer takes its time; the handshake goes on after each signal."""
     near, far = tcp_pair()
-    seen = []
+    seen: list[int] = []
 
     def dawdle(wrap: Callable[..., Any], sock: socket.socket, **options: Any) -> Any:
-        time.sleep(SHORT)
+        wait_for(seen)
         return wrap(sock, **options)
 
     plans = [
