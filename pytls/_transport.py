@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket as _socket
 from contextlib import suppress
 from threading import TIMEOUT_MAX
 from time import monotonic
 
 from ._arguments import RECORD, flat, let_go, readable
+from ._change import connections
 from ._facts import Facts
 from ._queue import eof, want
 from ._types import Any, TypeVar
 from ._wait import Waiter, set_blocking
-from .connection import WANT_WRITE, Connection
+from .bio import renew
+from .connection import NOTHING, WANT_WRITE, Connection
 from .errors import SSLWantWriteError
 
 _S = TypeVar("_S", bound="Transport")
@@ -115,20 +118,22 @@ class Transport(Facts, _socket.socket):
         waiter = self._waiter
         if verb or result == WANT_WRITE or waiter is None:
             return self._repeat(result, connection, operation, arguments, verb, deadline)
-        waits = not waiter.turn.acquire(False)
-        if waits and not waiter.turn.acquire(
+        turn = waiter.turn
+        waits = not turn.acquire(False)
+        if waits and not turn.acquire(
             timeout=-1 if deadline is None else min(max(deadline - monotonic(), 0), TIMEOUT_MAX)
         ):
             raise _timeout_class("The read operation timed out")
         try:
-            if (waits or connection.left()) and not waiter.ended and self._sslobj is connection:
-                # Of what another reader has found there may be more, or it was the end
+            more = waits or (connection.rest is not NOTHING and connection.left())
+            if more and not waiter.ended and self._sslobj is connection:
+                # Another reader has left something, or found the end
                 result = operation(*arguments)
                 if type(result) is not int or result >= 0:
                     return result
             return self._repeat(result, connection, operation, arguments, verb, deadline)
         finally:
-            waiter.turn.release()
+            turn.release()
 
     def _repeat(
         self,
@@ -139,6 +144,7 @@ class Transport(Facts, _socket.socket):
         verb: str,
         deadline: float | None,
     ) -> Any:
+        """Wait for what `result` wants and try again, until it is done."""
         while True:
             left = None if deadline is None else deadline - monotonic()
             waiter = self._waiter
@@ -229,3 +235,17 @@ class Transport(Facts, _socket.socket):
         # Not before: another thread's send would go out in plain text
         self._sslobj = None
         return fd
+
+
+def _after_fork() -> None:
+    """In a forked child: wait for no thread that was left behind."""
+    renewed: dict[Any, Any] = {}
+    for connection in list(connections.values()):
+        owner = connection.owner
+        if isinstance(owner, Transport) and owner._waiter is not None:
+            owner._waiter.turn = renew(owner._waiter.turn, renewed)
+            owner._writing = renew(owner._writing, renewed)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

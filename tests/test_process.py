@@ -84,6 +84,31 @@ assert pair.client.recv(100) == b"both ways"
     run(pki, program)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_child_waits_for_no_thread_of_its_parent(pki: Pki) -> None:
+    """It reads and writes what it was left with, though threads of the parent are at it."""
+    program = """
+pair = handshaken(contexts)
+Background(pair.server.recv, 5)
+Background(pair.server.sendall, bytes(64 << 20))
+time.sleep(0.2)
+child = os.fork()
+if not child:
+    signal.alarm(10)
+    pair.server.settimeout(0.1)
+    for call in lambda: pair.server.recv(5), lambda: pair.server.send(b"x" * (64 << 20)):
+        try:
+            call()
+        except OSError as error:
+            print(repr(error))
+    taken = [lock.acquire(False) for lock in (pair.server._waiter.turn, pair.server._writing)]
+    os._exit(taken != [True, True])
+assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+    run(pki, program)
+
+
 ENDINGS = {
     "connections": "pair = handshaken(contexts)",
     "objects": "ends = shake(*objects())",

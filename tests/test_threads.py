@@ -25,6 +25,8 @@ from peers import (
     settle,
 )
 
+import pytls
+
 SIZE = 4 << 20  # bytes each way
 CHUNK = 100_000
 
@@ -160,6 +162,37 @@ def test_several_readers_lose_nothing(ends: Ends) -> None:
 
     assert sum(map(len, received)) == len(content)
     assert sorted(b"".join(received)) == sorted(content)
+
+
+def test_the_end_wakes_every_reader(contexts: Contexts) -> None:
+    """The peer's close_notify, with the connection left open, ends all recv() that wait for it."""
+    for _ in range(5):
+        with connected(contexts) as pair:
+            for end in pair:
+                end.settimeout(DEADLINE / 2)
+            for subject, peer in pair, pair[::-1]:
+                if type(subject) is not pytls.SSLSocket:
+                    continue
+                settle(Ends(subject, peer))
+                reading = [Background(subject.recv, 10) for _ in range(3)]
+                time.sleep(SHORT / 5)
+                closing = Background(peer.unwrap)
+                assert [thread.result() for thread in reading] == [b""] * 3
+                subject.unwrap()
+                closing.result()
+                break
+
+
+def test_what_one_reader_leaves_wakes_another(ends: Ends) -> None:
+    """A record is longer than what each of three readers asks for."""
+    settle(ends)
+    ends.subject.settimeout(DEADLINE / 2)
+    for read in ends.subject.recv, lambda size: ends.subject.recv_into(bytearray(size)):
+        reading = [Background(read, 10) for _ in range(3)]
+        time.sleep(SHORT / 5)
+        ends.peer.sendall(bytes(30))
+        for thread in reading:
+            assert thread.result() in (bytes(10), 10)
 
 
 def test_shutdown_wakes_a_reader(ends: Ends) -> None:
