@@ -11,13 +11,23 @@ from typing import Any
 from .registry import MODULES, Run, Site, workload
 
 DONT_KEEP = "PYTHONDONTWRITEBYTECODE"
-IMPORT = "from time import process_time as now; t = now(); import {}; print(now() - t)"
+TIMED = "from time import process_time as now; t = now(); {}; print(now() - t)"
 
 
 @workload("import", "import", unit="s", reach=1.0, figure="own")
 def importing(site: Site) -> Run:
+    return _fresh(f"import {site.tls.module.__name__}")
+
+
+@workload("import-context", "import and a first SSLContext()", unit="s", figure="own", who=MODULES)
+def importing_in_earnest(site: Site) -> Run:
     name = site.tls.module.__name__
-    program = [sys.executable, "-c", IMPORT.format(name)]
+    return _fresh(f"import {name} as m; m.SSLContext(m.PROTOCOL_TLS_CLIENT)")
+
+
+def _fresh(code: str) -> Run:
+    """What `code` takes in a process of its own."""
+    program = [sys.executable, "-c", TIMED.format(code)]
     # With the bytecode kept, as on everybody's machine
     environment = {key: value for key, value in os.environ.items() if key != DONT_KEEP}
 
