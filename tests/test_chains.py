@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
-from expected import ISSUERS_MUST_BE_AUTHORITIES, SAME_LIBRARY, needs
-from outcomes import Raised, outcome, same
+from expected import ISSUERS_MUST_BE_AUTHORITIES, SAME_LIBRARY, STRICT_WANTS_AKID, needs
+from outcomes import Raised, Value, outcome, same
 from peers import Contexts, connected
 from pki import PASSWORD, Pki, pem_of
 
@@ -236,6 +236,24 @@ def test_a_chain(files: dict[str, str], name: str, setting: Any) -> None:
         assert isinstance(found, Raised) == ISSUERS_MUST_BE_AUTHORITIES
     elif name in REFUSED or not trusted:
         assert isinstance(found, Raised)
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["plain", "strict"])
+def test_strictness_asks_for_the_identifier_of_the_key_above(
+    files: dict[str, str], strict: bool
+) -> None:
+    """X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER, which releases before 3.0 do not know."""
+    client = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    client.verify_flags |= STRICT if strict else 0
+    client.load_verify_locations(cadata=ROOT.pem.decode())
+    server = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files["no-identifiers"])
+
+    found = outcome(verdict, pytls, client, server, "host.test")
+    if strict and STRICT_WANTS_AKID:
+        assert (found.verify_code, found.verify_message) == (85, "Missing Authority Key Identifier")
+    else:
+        assert found == Value("str", found.value)
 
 
 #: whatever `ssl` says

@@ -25,6 +25,7 @@ from pki import HOSTNAME, PASSWORD, Pki
 
 import pytls
 from pytls import _callbacks
+from pytls import _features as features
 from pytls import _libcrypto as libcrypto
 from pytls import _libssl as C
 from pytls._wait import Waiter
@@ -426,6 +427,19 @@ def leave_an_error() -> None:
     """As another user of the same libcrypto may, in this thread."""
     assert not libcrypto.OBJ_txt2obj(b"no object identifier", True)
     assert libcrypto.ERR_peek_error()
+
+
+def test_an_old_error_makes_the_library_lie_before_4_0(pki: Pki) -> None:
+    """SSL_get_error(3) looks into the queue there, and so not at the connection."""
+    near, _ = objects(client(pki), server(pki))
+    with pytest.raises(pytls.SSLWantReadError):
+        near.do_handshake()
+    leave_an_error()
+    told = C.SSL_get_error(near._sslobj.ptr, -1)
+    libcrypto.ERR_clear_error()
+
+    lie, truth = pytls.SSL_ERROR_SSL, pytls.SSL_ERROR_WANT_READ
+    assert told == (lie if features.GET_ERROR_READS_QUEUE else truth)
 
 
 @pytest.mark.parametrize("buffer", [None, bytearray(1)], ids=["read", "read into"])
