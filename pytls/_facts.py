@@ -19,6 +19,22 @@ _C = TypeVar("_C", bound=Connection)
 _octets: Any = bytes if sys.version_info >= (3, 13) else DER
 
 
+def check_arguments(
+    context: Any, server_side: bool, server_hostname: Any, session: SSLSession | None
+) -> None:
+    """Refuse arguments of a connection that do not fit each other.
+
+    :raises ValueError: they do not.
+    """
+    if server_side:
+        if server_hostname:
+            raise ValueError("server_hostname can only be specified in client mode")
+        if session is not None:
+            raise ValueError("session can only be specified in client mode")
+    if context.check_hostname and not server_hostname:
+        raise ValueError("check_hostname requires server_hostname")
+
+
 class Facts:
     """What a handshake has settled. `_sslobj` is the engine; a socket may be without one."""
 

@@ -17,5 +17,8 @@ OWN_CIPHERS = sys.version_info < (3, 10)
 #: it is as if the peer had gone without close_notify (python/cpython#115627)
 TELLS_ERRNO = not (3, 10) <= sys.version_info < (3, 13)
 
+#: `wrap_bio` is refused what `wrap_socket` is: no name to check, or what is for clients on a server
+CHECKS_OBJECTS = sys.version_info >= (3, 14)
+
 #: default contexts hold certificates to RFC 5280, and trust what is below a root, too
 STRICT = sys.version_info >= (3, 13)

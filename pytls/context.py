@@ -164,6 +164,8 @@ class SSLContext(Verification, Algorithms, Versions):
         """TLS through two `MemoryBIO`s: `incoming` from the peer, `outgoing` to it.
 
         :returns: an `SSLObject`.
+        :raises ValueError: from Python 3.14 on: `check_hostname` without `server_hostname`, which
+            before checks no name; or `server_hostname` or `session` on a server.
 
         Source: `ssl.SSLContext.wrap_bio`.
         """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from . import _python as python
 from ._arguments import INT_MAX, let_go, readable
-from ._facts import Facts
+from ._facts import Facts, check_arguments
 from ._ferry import FOREIGN, Ferry
 from ._memory import InMemory
 from ._queue import want
@@ -43,6 +44,8 @@ class SSLObject(Facts):
         session: SSLSession | None = None,
         context: Any = None,
     ) -> SSLObject:
+        if python.CHECKS_OBJECTS:
+            check_arguments(context, server_side, server_hostname, session)
         for name, bio in (("incoming", incoming), ("outgoing", outgoing)):
             if not isinstance(bio, (MemoryBIO, *FOREIGN)):
                 raise TypeError(

@@ -9,6 +9,7 @@ from threading import RLock
 from time import monotonic
 
 from ._arguments import INT_MAX, RECORD, readable
+from ._facts import check_arguments
 from ._features import MAY_WAIT
 from ._guise import guise
 from ._queue import refusal
@@ -64,14 +65,7 @@ class SSLSocket(Transport):
     ) -> SSLSocket:
         if sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_TYPE) != _socket.SOCK_STREAM:
             raise NotImplementedError("only stream sockets are supported")
-        if server_side:
-            if server_hostname:
-                raise ValueError("server_hostname can only be specified in client mode")
-            if session is not None:
-                raise ValueError("session can only be specified in client mode")
-        if context.check_hostname and not server_hostname:
-            raise ValueError("check_hostname requires server_hostname")
-
+        check_arguments(context, server_side, server_hostname, session)
         timeout = sock.gettimeout()
         self = cls.__new__(cls)
         # The descriptor changes its owner: it has one at every moment

@@ -6,6 +6,7 @@ import gc
 import os
 import ssl
 import threading
+from types import ModuleType
 from typing import Any, Callable, NamedTuple
 
 import pytest
@@ -334,3 +335,25 @@ def test_an_object_is_written_and_read_in_two_threads(pki: Pki, tls_version: str
     finally:
         stop.set()
     carrying.result()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, wrap: wrap(m.PROTOCOL_TLS_CLIENT),
+        lambda m, wrap: wrap(m.PROTOCOL_TLS_CLIENT, server_hostname=""),
+        lambda m, wrap: wrap(m.PROTOCOL_TLS_SERVER, server_side=True, server_hostname=HOSTNAME),
+    ],
+    ids=["no-name", "empty-name", "name-of-a-client"],
+)
+def test_arguments_that_do_not_fit(call: Callable[..., Any]) -> None:
+    """From Python 3.14 on they are refused; before, a client without a name checks none."""
+
+    def case(m: ModuleType) -> Any:
+        def wrap(protocol: int, **options: Any) -> Any:
+            bios = m.MemoryBIO(), m.MemoryBIO()
+            return m.SSLContext(protocol).wrap_bio(*bios, **options)
+
+        return call(m, wrap)
+
+    same(case)

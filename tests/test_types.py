@@ -45,6 +45,7 @@ DIFFERENT = [
     ("* delete *", "TypeError|ValueError", "AttributeError", "the attribute cannot be deleted"),
     ("* set options *", "*", "*", "unsigned and 64 bits wide, as since Python 3.12"),
     ("* set verify_flags *", "fine", "ValueError|OverflowError", "a flag that no library has"),
+    ("* set verify_flags refuses", "ZeroDivisionError", "TypeError", "before Python 3.14"),
     ("* set m??imum_version 0", "fine", "ValueError", "as since Python 3.9"),
     ("* set m??imum_version -2^31-1", "ValueError", "OverflowError", "as for any other C int"),
     ("* set num_tickets *2^31*", "ValueError|fine", "OverflowError", "as for any other C int"),
