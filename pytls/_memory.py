@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
-from ._arguments import ENCRYPTED, INT_MAX, RECORD, array, spare
+from ._arguments import ENCRYPTED, INT_MAX, array, spare
 from ._change import set_lock
 from ._libcrypto import BIO_ctrl_pending, BIO_read
 from ._types import Any, Callable
-from .bio import BIO, MemoryBIO, drain
-from .connection import WANT_READ, Connection
+from .bio import BIO, MemoryBIO, drain, renew
+from .connection import SHORT, WANT_READ, Connection
 
 
 class InMemory(Connection):
@@ -28,8 +28,12 @@ class InMemory(Connection):
         self.unfed = incoming._pieces
         self.in_memory = incoming._hand_over()
         libcrypto.BIO_up_ref(self.in_memory)
-        # This one goes with the connection
-        self._out: Any = BIO(libcrypto.BIO_new(libcrypto.BIO_s_mem())).give()
+        out = BIO(libcrypto.BIO_new(libcrypto.BIO_s_mem()))
+        self._out: Any = out.ptr
+        libcrypto.BIO_up_ref(self._out)
+        if outgoing._late:
+            outgoing._fetch()
+        outgoing._source = out, self._lock
         libssl.SSL_set_bio(self.ptr, self.in_memory, self._out)
 
     def do_handshake(self) -> int:
@@ -61,8 +65,8 @@ class InMemory(Connection):
         self._incoming._feed()
 
     def _deliver(self, written: int = 0) -> None:
-        if written > RECORD:
-            self._outgoing._pieces.append(drain(self._out, INT_MAX))
+        if written > SHORT and self._outgoing._handle is None:
+            self._outgoing._late = True  # until it is read
             return
         try:
             pair = spare.pop()
@@ -89,5 +93,9 @@ class InMemory(Connection):
             self._incoming._dry = True
         return want
 
-    def _lock_holders(self) -> tuple[Any, ...]:
-        return self, self._incoming, self._outgoing
+    def _renew_locks(self, renewed: dict[Any, Any]) -> None:
+        super()._renew_locks(renewed)
+        for bio in self._incoming, self._outgoing:
+            bio._lock = renew(bio._lock, renewed)
+            if bio._source is not None:
+                bio._source = bio._source[0], renew(bio._source[1], renewed)

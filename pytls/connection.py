@@ -417,9 +417,8 @@ class Connection(Agreed):
         with self._lock:
             return self.left() or int(SSL_pending(self.ptr))
 
-    def _lock_holders(self) -> tuple[Any, ...]:
-        """Whose `_lock` this connection's work goes through."""
-        return (self,)
+    def _renew_locks(self, renewed: dict[Any, Any]) -> None:
+        self._lock = renew(self._lock, renewed)
 
     # --- what an engine in memory does, and a socket does not need
 
@@ -488,8 +487,7 @@ def _after_fork() -> None:
     """In a forked child: let it close what it has, whatever other threads were about."""
     renewed: dict[Any, Any] = {}
     for connection in list(connections.values()):
-        for holder in connection._lock_holders():
-            holder._lock = renew(holder._lock, renewed)
+        connection._renew_locks(renewed)
 
 
 if hasattr(os, "register_at_fork"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import array
+import contextlib
+import gc
 import os
 from typing import Any
 
@@ -154,3 +156,31 @@ def test_what_follows_close_notify_is_left_for_the_program(own: Contexts) -> Non
         assert there.pending == 5
         assert there.read() == b"plain"
         assert back.pending == 0
+
+
+def test_much_is_left_until_it_is_read_and_outlives_its_connection(own: Contexts) -> None:
+    """Small and large writes come out in their order, also when the SSLObject is gone."""
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client_in, server_in = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = own.client.wrap_bio(client_in, there, server_hostname=HOSTNAME)
+    server = own.server.wrap_bio(server_in, back, server_side=True)
+    for _ in range(4):
+        for end in client, server:
+            with contextlib.suppress(pytls.SSLWantReadError):
+                end.do_handshake()
+            server_in.write(there.read())
+            client_in.write(back.read())
+    sent = [os.urandom(size) for size in (10, 60_000, 20, 16_384, 30, 5_000)]
+    for data in sent:
+        client.write(data)
+    size = there.pending
+    del client, end
+    gc.collect()
+    ciphertext = there.read(100) + there.read()
+    assert len(ciphertext) == size
+    server_in.write(ciphertext)
+
+    received = b""
+    while len(received) < sum(map(len, sent)):
+        received += server.read(65536)
+    assert received == b"".join(sent)
