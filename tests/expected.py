@@ -58,9 +58,10 @@ PLAIN_SSL = "--with-ssl-default-suites" not in (sysconfig.get_config_var("CONFIG
 #: an unexpected end for an orderly one, and what came with that, as 3.9 does.
 _FORGIVES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & pytls.OP_IGNORE_UNEXPECTED_EOF
 ANSWERS_AS = min(sys.version_info[:2], (3, 9)) if _FORGIVES else sys.version_info[:2]
+EARLY_SSL = sys.version_info[:2] != ANSWERS_AS
 
 #: for the `since` of what depends on the library: `ssl` is asked where it has the same, and is new
-WITH_THE_SAME = (3, 8) if SAME_LIBRARY and sys.version_info[:2] == ANSWERS_AS else (99, 0)
+WITH_THE_SAME = (3, 8) if SAME_LIBRARY and not EARLY_SSL else (99, 0)
 
 #: PyPy's `ssl` is another one: what it answers to bad input is its own
 CPYTHON = sys.implementation.name == "cpython"

@@ -12,6 +12,7 @@ from types import ClassMethodDescriptorType, ModuleType
 from typing import Any, Iterator
 
 import pytest
+from expected import EARLY_SSL
 from peers import Contexts, client_context, connected, server_context
 from pki import Pki
 
@@ -238,6 +239,7 @@ def pickled(thing: Any) -> str | None:
         return None
 
 
+@pytest.mark.skipif(EARLY_SSL, reason="an early 3.11 cannot pickle a Purpose")
 def test_each_thing_shows_itself_and_is_pickled_alike(pki: Pki) -> None:
     wanted, found = (
         [(shown(thing), pickled(thing)) for thing in instances(module, pki)]
