@@ -9,6 +9,7 @@ import os
 from ctypes import byref, c_char, c_ssize_t, c_void_p, py_object
 from operator import index
 
+from . import _python as python
 from ._types import Any, Union
 
 Buffer = Union[bytes, bytearray, memoryview]
@@ -85,14 +86,14 @@ def c_unsigned(value: Any, bits: int) -> int:
     """`value` as a C unsigned integer of `bits`.
 
     :raises TypeError: it is no integer.
-    :raises ValueError: it is negative.
+    :raises ValueError: it is negative; OverflowError before Python 3.14.
     :raises OverflowError: it does not fit.
     """
     if not isinstance(value, int):
         raise TypeError(f"argument must be int, not {type(value).__name__}")
     number = int(value)
     if number < 0:
-        raise ValueError("Cannot convert negative int")
+        raise python.NEGATIVE("Cannot convert negative int")
     if number >> bits:
         raise OverflowError("int too big to convert")
     return number

@@ -13,6 +13,9 @@ SIDES = sys.version_info >= (3, 10)
 #: either end tells its own ciphers as those shared, handshake or not
 OWN_CIPHERS = sys.version_info < (3, 10)
 
+#: what a negative number is, where C takes none
+NEGATIVE = ValueError if sys.version_info >= (3, 14) else OverflowError
+
 #: a read or write that the operating system ends is an OSError, such as ConnectionResetError; else
 #: it is as if the peer had gone without close_notify (python/cpython#115627)
 TELLS_ERRNO = not (3, 10) <= sys.version_info < (3, 13)

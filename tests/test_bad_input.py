@@ -249,7 +249,7 @@ def test_a_memory_bio_takes_nothing_after_its_end(pki: Pki) -> None:
     since={
         "security_level_is_read_only": (3, 10),
         "options_are_huge": (3, 12),
-        "negative_options": (3, 14),
+        "negative_options": (3, 12),
     },
 )
 def test_settings(case: Case, pki: Pki) -> None:
