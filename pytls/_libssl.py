@@ -253,11 +253,6 @@ def SSL_CTX_set_mode(ctx: Any, mode: int) -> None:
     SSL_CTX_ctrl(ctx, _SSL_CTRL_MODE, mode, None)
 
 
-def SSL_set_mode(ssl: Any, mode: int) -> None:
-    """SSL_set_mode(3)"""
-    SSL_ctrl(ssl, _SSL_CTRL_MODE, mode, None)
-
-
 def SSL_set_tlsext_host_name(ssl: Any, name: bytes) -> int:
     """The name that SNI sends. SSL_set_tlsext_host_name(3), RFC 6066 §3"""
     return int(SSL_ctrl(ssl, _SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name))

@@ -68,8 +68,7 @@ class SSL(Handle):
     @staticmethod
     def _free(ptr: Any) -> None:
         # A connection that goes without a shutdown would take its session with it
-        shutdown = libssl.SSL_get_shutdown(ptr)
-        libssl.SSL_set_shutdown(ptr, shutdown | libssl.SSL_SENT_SHUTDOWN)
+        libssl.SSL_set_shutdown(ptr, libssl.SSL_SENT_SHUTDOWN)
         libssl.SSL_free(ptr)
 
 
@@ -155,10 +154,6 @@ class Connection(Agreed):
         self.server_side = server_side
         self.server_hostname = server_hostname
 
-        # No SSL_MODE_ENABLE_PARTIAL_WRITE: one SSL_write sends a whole buffer
-        libssl.SSL_set_mode(
-            self.ptr, libssl.SSL_MODE_AUTO_RETRY | libssl.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-        )
         if post_handshake_auth:
             self._allow_post_handshake_auth()
         if server_hostname is not None:

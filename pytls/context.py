@@ -48,6 +48,15 @@ _TRUSTED_FIRST = int(VerifyFlags.VERIFY_X509_TRUSTED_FIRST)
 _CIPHERS = features.cipher_list(_DEFAULT_CIPHERS)
 
 
+# Half of an idle connection's memory is its buffers. No SSL_MODE_ENABLE_PARTIAL_WRITE: one
+# SSL_write sends a whole buffer
+_MODE = (
+    libssl.SSL_MODE_RELEASE_BUFFERS
+    | libssl.SSL_MODE_AUTO_RETRY
+    | libssl.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+)
+
+
 class SSLContext(Verification, Algorithms, Versions):
     """Settings, certificates and private keys for the connections made from it.
 
@@ -105,8 +114,7 @@ class SSLContext(Verification, Algorithms, Versions):
         if self._protocol != _SSLMethod.PROTOCOL_SSLv3:
             options |= _OP_NO_SSLv3
         libssl.SSL_CTX_set_options(ctx, options)
-        # Half of an idle connection's memory is its buffers
-        libssl.SSL_CTX_set_mode(ctx, libssl.SSL_MODE_RELEASE_BUFFERS)
+        libssl.SSL_CTX_set_mode(ctx, _MODE)
         libssl.SSL_CTX_set_ecdh_auto(ctx)
         if not libssl.SSL_CTX_set_cipher_list(ctx, _CIPHERS):
             take()

@@ -41,7 +41,7 @@ LAYERS = """
     _verification
     context connection
     _facts _ferry _memory _wait
-    object _transport _sendfile
+    object _makefile _transport _sendfile
     socket
     defaults _extension _loopback
     shortcuts _inventory

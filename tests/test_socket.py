@@ -230,6 +230,41 @@ def test_an_unbuffered_file_is_the_socket_itself(ends: Ends) -> None:
         assert buffer == b"123"
 
 
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_a_file_is_read_to_the_end(ends: Ends, buffering: int) -> None:
+    """read() gives what is left, of however many records."""
+    sent = os.urandom(5 * RECORD + 1)
+
+    def send() -> None:
+        ends.peer.sendall(sent)
+        ends.peer.shutdown(socket.SHUT_WR)
+
+    sending = Background(send)
+    with ends.subject.makefile("rb", buffering=buffering) as file:
+        assert file.read(100) == sent[:100]
+        assert file.read() == sent[100:]
+        assert file.read() == b""
+    sending.result()
+
+
+def test_a_file_that_has_timed_out_gives_no_more(ends: Ends) -> None:
+    """What was read before the timeout is lost, so the stream has a hole."""
+    ends.peer.sendall(b"half")
+    ends.subject.settimeout(0.05)
+    with ends.subject.makefile("rb") as file:
+        with pytest.raises(socket.timeout):
+            file.read()
+        with pytest.raises(OSError, match="cannot read from timed out object"):
+            file.read()
+
+
+def test_a_file_without_waiting_says_what_it_wants(ends: Ends) -> None:
+    """read() on a non-blocking connection, as ssl has it."""
+    ends.subject.setblocking(False)
+    with ends.subject.makefile("rb", buffering=0) as file, pytest.raises(pytls.SSLWantReadError):
+        file.read()
+
+
 def test_a_file_outlives_the_socket_it_came_from(ends: Ends) -> None:
     """The connection is closed only when its last file is."""
     file = ends.subject.makefile("rb")
