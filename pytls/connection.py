@@ -347,7 +347,11 @@ class Connection(Agreed):
                 if self.raised:
                     self._raise_from_callback()
                 return count
-            return self._want_or_raise(SSL_get_error(self.ptr, count), count, TELLS_ERRNO)
+            code = SSL_get_error(self.ptr, count)
+            if code == -WANT_READ and self.unfed:  # in the midst of a handshake
+                self._feed()
+                return self.write(data, size)
+            return self._want_or_raise(code, count, TELLS_ERRNO)
 
     def sendfile(self, fd: int, offset: int, size: int) -> int:
         """Send up to `size` bytes of the file `fd` from `offset` on, by the kernel.

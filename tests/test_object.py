@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import ssl
@@ -357,3 +358,17 @@ def test_arguments_that_do_not_fit(call: Callable[..., Any]) -> None:
         return call(m, wrap)
 
     same(case)
+
+
+def test_a_write_goes_on_with_the_handshake(pki: Pki, tls_version: str) -> None:
+    """With what has come meanwhile, as a read does."""
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    near = client_context(pytls, pki, tls_version).wrap_bio(back, there, server_hostname=HOSTNAME)
+    far = server_context(pytls, pki, tls_version).wrap_bio(there, back, server_side=True)
+    for end in near, far, near, far:
+        with contextlib.suppress(pytls.SSLWantReadError):
+            end.do_handshake()
+
+    assert back.pending
+    assert near.write(b"at once") == 7
+    assert far.read() == b"at once"
