@@ -156,16 +156,11 @@ def test_no_copies(pki: Pki) -> None:
 
 def test_questions_before_the_handshake(pki: Pki) -> None:
     """There is nothing to tell yet, which is no reason to end the process."""
+    names = "cipher client_sigalg compression group server_sigalg version".split()
+    if sys.version_info >= (3, 10):  # before, an end tells its own ciphers
+        names.append("shared_ciphers")
     for end in objects(client(pki), server(pki)):
-        for name in (
-            "cipher",
-            "client_sigalg",
-            "compression",
-            "group",
-            "server_sigalg",
-            "shared_ciphers",
-            "version",
-        ):
+        for name in names:
             with contextlib.suppress(NotImplementedError):
                 assert getattr(end, name)() is None
         assert end.get_channel_binding() is None
