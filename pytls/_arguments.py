@@ -107,6 +107,8 @@ def as_bytes(data: Any) -> bytes:
     """
     if type(data) is bytes:  # `__class__` may be anything
         return data
+    if type(data) is memoryview and data.c_contiguous:  # as asyncio gives them
+        return data.tobytes()
     return bytes(flat(data))
 
 

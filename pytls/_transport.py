@@ -243,6 +243,7 @@ def _after_fork() -> None:
     for connection in list(connections.values()):
         owner = connection.owner
         if isinstance(owner, Transport) and owner._waiter is not None:
+            owner._waiter.forget()
             owner._waiter.turn = renew(owner._waiter.turn, renewed)
             owner._writing = renew(owner._writing, renewed)
 

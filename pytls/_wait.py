@@ -36,8 +36,8 @@ class Waiter:
         self._fd = fd
         # A poll object serves one thread at a time. For reading: to write, one seldom waits
         self._idle: list[Any] = []
-        # A process's id for each of its threads: a fork leaves the others behind
-        self._waiting: list[int] = []
+        # One entry for each thread
+        self._waiting: list[None] = []
         #: whether the descriptor is being closed
         self.ended = False
         #: one reader waits, the others wait for it: what it leaves wakes nobody who polls
@@ -46,7 +46,11 @@ class Waiter:
     def end(self) -> bool:
         """Let nobody begin to wait any more; whether a thread is waiting."""
         self.ended = True
-        return os.getpid() in self._waiting
+        return bool(self._waiting)
+
+    def forget(self) -> None:
+        """In a forked child: the other threads were left behind."""
+        self._waiting.clear()
 
     def wait(self, for_writing: bool, timeout: float | None) -> bool:
         """Wait until the descriptor is ready, closed or broken.
@@ -55,7 +59,7 @@ class Waiter:
         :param timeout: seconds; None: for ever.
         :returns: False when the time is over.
         """
-        self._waiting.append(os.getpid())
+        self._waiting.append(None)
         try:
             if self.ended:  # in this order: whoever ends it has seen us or is seen
                 return True
@@ -75,7 +79,7 @@ class Waiter:
             finally:
                 idle.append(poller)
         finally:
-            self._waiting.pop()
+            del self._waiting[-1:]  # `forget` may have been here
 
     def _select(self, for_writing: bool, timeout: float | None) -> bool:
         ready = [self._fd]

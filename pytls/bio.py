@@ -59,7 +59,7 @@ class MemoryBIO:
         self._handle = None
         #: of who takes bytes out; also the lock of the connection that does
         self._lock = RLock()
-        #: whether a connection has found too little, and no end
+        #: whether OpenSSL has read all that it was handed, and will only want more
         self._dry = False
         #: what a connection writes for it, and that one's lock; whether it has left much there
         self._source = None
@@ -71,6 +71,8 @@ class MemoryBIO:
         """How many bytes are in the buffer. Source: `ssl.MemoryBIO.pending`."""
         if self._late:
             self._fetch()
+        if self._dry and not self._pieces:
+            return 0
         with self._lock:
             handed = BIO_ctrl_pending(self._handle.ptr) if self._handle is not None else 0
             return int(handed) + sum(map(len, self._pieces.copy()))
@@ -91,10 +93,10 @@ class MemoryBIO:
             size = c_int(size)
         if self._late:
             self._fetch()
+        pieces = self._pieces
+        if not pieces and (self._dry or self._handle is None):
+            return b""
         with self._lock:
-            pieces = self._pieces
-            if not pieces and self._handle is None:
-                return b""
             if size < 0:
                 if len(pieces) == 1 and self._handle is None:
                     return as_bytes(pieces.popleft())
