@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket as _socket
 from _thread import _count as others
+from functools import wraps
 from threading import RLock
 from time import monotonic
 
@@ -328,7 +329,8 @@ class SSLSocket(Transport):
             return sent
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
 
-    def makefile(self, *args: Any, **kwargs: Any) -> Any:
+    @wraps(_socket.socket.makefile)  # its signature
+    def makefile(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]  # overloads
         """A file object on the connection, as `socket.socket.makefile` makes it.
 
         Source: `socket.socket.makefile`.
