@@ -109,7 +109,8 @@ def test_an_altered_certificate(pki: Pki, at: int, flip: int) -> None:
         context.load_verify_locations(cadata=bytes(der))
         return context.get_ca_certs()
 
-    same(case, since=WITH_THE_SAME)
+    # Before Python 3.10, an extension that cannot be read is told of in the wrong place
+    same(case, since=max((3, 10), WITH_THE_SAME))
 
 
 @few
