@@ -16,7 +16,15 @@ from types import ModuleType
 from typing import Any, Callable, NamedTuple
 
 from outcomes import Raised, raised
-from peers import DEADLINE, Contexts, client_context, server_context, tcp_pair
+from peers import (
+    DEADLINE,
+    SHORT,
+    Contexts,
+    client_context,
+    server_context,
+    takes_about,
+    tcp_pair,
+)
 from pki import HOSTNAME, Credentials, Pki
 
 MESSAGES = [b"first " * 50, b"second " * 300, b"third"]
@@ -27,7 +35,7 @@ class Fault(NamedTuple):
     """What happens to the stream from the peer."""
 
     at: int = 1 << 30  #: after so many bytes
-    cut: str = ""  #: "fin" or "reset": that is the end of it
+    cut: str = ""  #: "fin" or "reset": that is the end of it; "silence": nothing more comes
     flip: int = 0  #: bits of the byte there that are turned over
     inject: bytes = b""  #: what is put in
     piece: int = 1 << 30  #: so many bytes at once
@@ -104,9 +112,13 @@ class Network:
             return End(self.end.version(), bytes(received), error, self.passed)
 
     def until_done(self, call: Callable[[], Any]) -> Any:
-        """Repeat a call and carry bytes meanwhile."""
+        """Repeat a call and carry bytes meanwhile; where nothing more comes, with a timeout."""
         for _ in range(TURNS):
             try:
+                if self.over and self.fault.cut == "silence":
+                    self.end.settimeout(SHORT)
+                    with takes_about(SHORT):
+                        return call()
                 return call()
             except ssl.SSLWantReadError:
                 self.carry()
@@ -115,6 +127,8 @@ class Network:
     def carry(self) -> None:
         """Bring the peer what was written, let it do a step, and send a piece of what it says."""
         if self.over:
+            if self.fault.cut == "silence":
+                return None
             assert select.select([self.end], [], [], DEADLINE)[0], "the end is not seen"
             return None
         if not self.waiting:
@@ -152,7 +166,9 @@ class Network:
     def cut(self, how: str) -> None:
         """Nothing more comes from the peer."""
         self.over = True
-        if how == "reset":
+        if how == "silence":
+            pass
+        elif how == "reset":
             self.far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.far.close()
         else:

@@ -22,8 +22,11 @@ WHOLE = b"".join(MESSAGES)
 #: PYTLS_THOROUGH=1 strikes at every byte, which takes a minute (docs/reliability.md)
 STEP = 1 if os.environ.get("PYTLS_THOROUGH") else 29
 
+#: each costs a tenth of a second
+SILENCES = 300 if STEP == 1 else 4
+
 #: the Python from which `ssl` tells these faults as it does now
-SINCE = {"fin": (3, 10), "reset": (3, 13), "": (3, 10)}
+SINCE = {"fin": (3, 10), "reset": (3, 13), "silence": (3, 10), "": (3, 10)}
 
 ends = pytest.mark.parametrize("end", ["client", "server"])
 versions = pytest.mark.parametrize("version", VERSIONS)
@@ -97,6 +100,18 @@ def test_cut_anywhere(try_out: Any, cut: str) -> None:
         assert found.error is not None, at
         expected = (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)
         assert found.error.error in expected, (at, found.error)
+
+
+@ends
+@versions
+@pytest.mark.timeout(120)
+def test_silence_anywhere(try_out: Any) -> None:
+    """The peer says no more, in the middle of whatever: a call ends when its timeout is over."""
+    size = try_out(Fault()).sent
+    for at in [0, 3, 5, 60, *range(200, size, max(size // SILENCES, 1))]:
+        found = try_out(Fault(at=at, cut="silence"), compared=at in (0, 60))
+        assert found.error is not None, at
+        assert found.error.error is socket.timeout, (at, found.error)
 
 
 @ends

@@ -178,6 +178,7 @@ assert not [ref() for ref in left if ref() is not None]
     [
         "ZeroDivisionError",
         "KeyboardInterrupt",
+        "MemoryError",
         pytest.param(
             "RecursionError",
             marks=pytest.mark.skipif(
@@ -314,6 +315,49 @@ for room in range(1, 12):
     finally:
         kept.clear()
         resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+near, far = shake(*objects())
+near.write(b"still")
+assert far.read(10) == b"still"
+"""
+    run(pki, program)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is the kernel's of Linux")
+@pytest.mark.parametrize("callback", ["sni", "message"])
+def test_out_of_memory_in_a_callback(pki: Pki, callback: str) -> None:
+    """The handshake fails closed, whatever could not be made; afterwards another is made."""
+    program = f"""
+heard = []
+sys.unraisablehook = lambda told: heard.append(told.exc_type)
+def takes_all(*_):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), -1))
+    kept = []
+    size = 1 << 20
+    while True:
+        try:
+            kept.append(bytearray(size))
+        except MemoryError:
+            if size < 64:
+                raise
+            size //= 2
+if {callback!r} == "sni":
+    contexts.server.sni_callback = takes_all
+else:
+    contexts.client._msg_callback = takes_all
+ends = objects()
+try:
+    near, far = shake(*ends)
+    near.write(b"secret")
+    far.read(10)
+except (MemoryError, OSError) as caught:
+    heard.append(type(caught))
+else:
+    raise SystemExit("nothing failed")
+finally:
+    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+assert MemoryError in heard, heard
+contexts.server.sni_callback = contexts.client._msg_callback = None
 near, far = shake(*objects())
 near.write(b"still")
 assert far.read(10) == b"still"
