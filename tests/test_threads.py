@@ -208,6 +208,17 @@ def test_shutdown_wakes_a_reader(ends: Ends) -> None:
         pass  # what a call on a socket that is gone may raise
 
 
+def test_closing_wakes_a_reader(ends: Ends) -> None:
+    """Closing the socket from another thread ends a recv() that would wait for ever."""
+    reading = Background(ends.subject.recv, 1)
+    time.sleep(SHORT / 2)
+
+    ends.subject.close()
+
+    with contextlib.suppress(OSError, ValueError):
+        assert reading.result() == b""
+
+
 def test_closing_while_a_reader_waits_harms_nobody(contexts: Contexts, ends: Ends) -> None:
     """The reader ends by its timeout at the latest, and a new connection is not read by it."""
     ends.subject.settimeout(SHORT)
