@@ -68,6 +68,9 @@ CPYTHON = sys.implementation.name == "cpython"
 if not CPYTHON:
     ANSWERS_AS = (0, 0)
 
+#: X25519 can be asked for, of which any 32 bytes are a key: another group refuses some by chance
+ANY_KEY_WILL_DO = features.HAS_TLSv1_3 and ANSWERS_AS >= (3, 11)
+
 
 def has(name: str) -> bool:
     """Whether the library has a feature: a flag of `_features` without its HAS_."""
