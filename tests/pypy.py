@@ -48,6 +48,9 @@ SKIPPED = {
     "test_private.py::test_where_no_copy_can_be_had_it_says_what_to_do": OWN_LIBRARIES,
 }
 
+#: what a callback raised, which is told during some later test
+TOLD_LATE = "ignore:.*_Carrier.__del__:pytest.PytestUnraisableExceptionWarning"
+
 SLOW = "ctypes of PyPy copies a whole buffer for each call: a large one takes seconds"
 
 #: faults of pytls there
@@ -61,6 +64,7 @@ FAULTS = {
 def mark(items: list[pytest.Item]) -> None:
     """Mark what is in the tables."""
     for item in items:
+        item.add_marker(pytest.mark.filterwarnings(TOLD_LATE))
         name = item.nodeid.rpartition("/")[2]
         for skipped, reason in SKIPPED.items():
             if name.startswith(skipped):
