@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import time
 from typing import Any, Callable, NamedTuple
@@ -32,23 +33,30 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def slope(action: Callable[[], Any], times: int) -> Slope:
-    """Do it so many times; the line of least squares through the memory that it took."""
-    start, count = time.monotonic(), max(times // POINTS, 1)
-    opened, points = 0, []
-    for point in range(POINTS):
+def slope(
+    action: Callable[[], Any], times: int, points: int = POINTS, most: float = math.inf
+) -> Slope:
+    """Do it so many times; the line of least squares through the memory that it took.
+
+    :param points: how often memory is measured.
+    :param most: seconds after which it is enough, with `POINTS` measured.
+    """
+    start, count = time.monotonic(), max(times // points, 1)
+    opened, measured = 0, []
+    for point in range(points):
+        if point >= POINTS and time.monotonic() - start > most:
+            break
         for _ in range(count):
             action()
         gc.collect()
         if point >= RUN_UP:
-            points.append(((point + 1) * count, resident()))
+            measured.append(((point + 1) * count, resident()))
         else:
             opened = descriptors()
-    middle_x = sum(x for x, _ in points) / len(points)
-    middle_y = sum(y for _, y in points) / len(points)
-    over = sum((x - middle_x) * (y - middle_y) for x, y in points)
-    under = sum((x - middle_x) ** 2 for x, _ in points)
+    middle_x = sum(x for x, _ in measured) / len(measured)
+    middle_y = sum(y for _, y in measured) / len(measured)
+    over = sum((x - middle_x) * (y - middle_y) for x, y in measured)
+    under = sum((x - middle_x) ** 2 for x, _ in measured)
     seconds = time.monotonic() - start
-    return Slope(
-        POINTS * count, seconds, over / under, descriptors() - opened, round(points[-1][1])
-    )
+    done, resident_now = measured[-1]
+    return Slope(done, seconds, over / under, descriptors() - opened, resident_now)

@@ -34,15 +34,16 @@ PATTERN = bytes(range(256)) * 100
 
 
 def repeat(m: Any, pki: Pki, name: str, seconds: float, times: int) -> bool:
-    """One action so many times; for 0 times, as often as `seconds` allow, but a thousand."""
+    """One action so many times, or as often as `seconds` allow."""
     action = Actions(m, pki).named()[name]
-    if not times:
+    if times:
+        found = slope(action, times, 200, seconds)
+    else:
         start = time.monotonic()
         for _ in range(50):
             action()
         each = (time.monotonic() - start) / 50
-        times = max(int(seconds / each), 1000)
-    found = slope(action, times)
+        found = slope(action, max(int(seconds / each), 1000))
     print(
         f"{m.__name__:6} {name:18} {found.times:7} times {found.seconds:6.0f} s "
         f"{found.memory:9.1f} bytes each {found.descriptors:+d} descriptors "
@@ -191,7 +192,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/soak", description=__doc__)
     parser.add_argument("--module", default="pytls", choices=["pytls", "ssl"])
     parser.add_argument("--seconds", type=float, default=360.0, help="for each, default 360")
-    parser.add_argument("--times", type=int, default=0, help="so often instead, except threads")
+    parser.add_argument("--times", type=int, default=0, help="so often, if N seconds allow")
     parser.add_argument("--rate", type=float, default=0, help="bytes a second of each writer")
     parser.add_argument("name", nargs="*")
     options = parser.parse_args()
