@@ -77,7 +77,7 @@ class Macros(Mapping[str, int]):
 
 
 def of(name: str) -> Macros:
-    """The macros of one of FOLDERS; skips the test where they were not fetched, or fails it in CI."""
+    """The macros of one of FOLDERS; the test is skipped without them, or fails where CI is set."""
     if not (FOLDERS[name] / "openssl" / "ssl.h").exists():
         system = name == "system"
         what = f"no headers: {'libssl-dev' if system else 'tools/matrix.py headers'}"
