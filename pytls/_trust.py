@@ -136,6 +136,7 @@ def cert_store_stats(ctx: Any) -> dict[str, int]:
             stats["x509_ca"] += bool(libcrypto.X509_check_ca(certificate))
         elif kind == X509_LU_CRL:
             stats["crl"] += 1
+    take()  # X509_check_ca(3) says what is wrong with an extension
     return stats
 
 
@@ -148,4 +149,5 @@ def get_ca_certs(ctx: Any, binary_form: bool) -> list[Any]:
         certificate = libcrypto.X509_OBJECT_get0_X509(address)
         if libcrypto.X509_check_ca(certificate):
             found.append(der(certificate))
+    take()  # X509_check_ca(3) says what is wrong with an extension
     return [encoded if binary_form else decode(encoded) for encoded in found]

@@ -29,6 +29,7 @@ from pki import HOSTNAME, LOOPBACK, PASSWORD, Credentials, Pki
 
 import pytls
 from pytls import _features as features
+from pytls import _libcrypto as libcrypto
 
 #: OP_NO_TLSv1_3 and TLSVersion.TLSv1, of which newer Pythons warn
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -236,6 +237,20 @@ def test_a_leaf_is_not_an_authority(pki: Pki) -> None:
         return context.cert_store_stats(), context.get_ca_certs()
 
     assert same(case).value == ({"x509": 1, "crl": 0, "x509_ca": 0}, [])
+
+
+@pytest.mark.parametrize("question", ["cert_store_stats", "get_ca_certs"])
+def test_a_spoilt_extension_leaves_no_error_behind(pki: Pki, question: str) -> None:
+    """What OpenSSL says of it would pass for an error of the next call: of `ssl`'s, too."""
+    der = ssl.PEM_cert_to_DER_cert(Path(pki.ca).read_text())
+    constraints = b"\x30\x06\x01\x01\xff\x02\x01"  # a SEQUENCE; RFC 5280 §4.2.1.9
+    assert constraints in der
+    context = client(pytls)
+    context.load_verify_locations(cadata=der.replace(constraints, b"\x31" + constraints[1:]))
+
+    getattr(context, question)()
+
+    assert not libcrypto.ERR_peek_last_error()
 
 
 @pytest.mark.parametrize(
