@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 OTHER_SSL = "PyPy's own ssl answers otherwise"
+STUMBLES = "PyPy's own ssl, here the server, stumbles over an alert that it has no words for"
 OTHER_TEXTS = "PyPy words it otherwise"
 LATE = "PyPy tells of an exception, and frees what nobody has, only when it collects garbage"
 ENDS = "PyPy ends the process where there is no memory left"
@@ -19,6 +20,7 @@ OWN_LIBRARIES = "PyPy's ssl has libraries of its own, opened by other means and 
 SKIPPED = {
     "test_certificate.py::test_a_certificate_is_told_as_ssl_tells_it": OTHER_SSL,
     "test_certificate.py::test_a_bit_string_is_told_as_octets": OTHER_SSL,
+    "test_connect.py::test_what_is_refused_is_shown_all_the_same": STUMBLES,
     "test_constants.py::test_a_name_of_ssl_is_here": OTHER_SSL,
     "test_constants.py::test_an_enum_has_the_same_members_in_the_same_order": OTHER_SSL,
     "test_deprecation.py::test_it_warns_as_ssl_does": OTHER_SSL,
@@ -55,9 +57,14 @@ SLOW = "ctypes of PyPy copies a whole buffer for each call: a large one takes se
 
 #: faults of pytls there
 FAULTS = {
-    "test_waiting.py::test_a_call_ends_after_its_timeout[*-sendall]": SLOW,
-    "test_waiting.py::test_a_call_ends_after_its_timeout[*-write]": SLOW,
     "test_signals.py::test_ctrl_c_ends_a_blocked_call[sendall]": SLOW,
+}
+
+#: faults that do not show every time, so that no test can tell when they are gone
+NOW_AND_THEN = {
+    "test_process.py::test_a_child_waits_for_no_thread_of_its_parent": SLOW,
+    "test_process.py::test_the_interpreter_exits[busy]": "PyPy may end by a signal where daemon "
+    "threads are within OpenSSL",
 }
 
 
@@ -73,3 +80,5 @@ def mark(items: list[pytest.Item]) -> None:
             head, _, tail = fault.partition("*")
             if name.startswith(head) and name.endswith(tail):
                 item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        if name in NOW_AND_THEN:
+            item.add_marker(pytest.mark.xfail(reason=NOW_AND_THEN[name], strict=False))
