@@ -63,6 +63,8 @@ FAULTS = {
 #: faults that do not show every time, so that no test can tell when they are gone
 NOW_AND_THEN = {
     "test_process.py::test_a_child_waits_for_no_thread_of_its_parent": SLOW,
+    "test_waiting.py::test_a_call_ends_after_its_timeout[*-sendall]": SLOW,
+    "test_waiting.py::test_a_call_ends_after_its_timeout[*-write]": SLOW,
     "test_process.py::test_the_interpreter_exits[busy]": "PyPy may end by a signal where daemon "
     "threads are within OpenSSL",
 }
@@ -76,9 +78,8 @@ def mark(items: list[pytest.Item]) -> None:
         for skipped, reason in SKIPPED.items():
             if name.startswith(skipped):
                 item.add_marker(pytest.mark.skip(reason=reason))
-        for fault, reason in FAULTS.items():
-            head, _, tail = fault.partition("*")
-            if name.startswith(head) and name.endswith(tail):
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-        if name in NOW_AND_THEN:
-            item.add_marker(pytest.mark.xfail(reason=NOW_AND_THEN[name], strict=False))
+        for faults, strict in (FAULTS, True), (NOW_AND_THEN, False):
+            for fault, reason in faults.items():
+                head, _, tail = fault.partition("*")
+                if name.startswith(head) and name.endswith(tail):
+                    item.add_marker(pytest.mark.xfail(reason=reason, strict=strict))
