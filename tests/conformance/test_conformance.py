@@ -136,8 +136,10 @@ def test_what_passes_with_ssl_passes_with_pytls(suite: str, tmp_path: Path) -> N
     """No test fails or is skipped that is not with `ssl`, but for what is expected."""
     try:
         if importlib.util.find_spec(suite.partition(":")[0]) is None:
+            # CPython has split and renamed suites; those of each Python are there
             pytest.skip(f"this Python has no {suite}")
     except ModuleNotFoundError:
+        # Debian and others package them apart
         pytest.skip("this Python came without its own tests")
 
     tests, outcomes = run("pytls", suite, tmp_path)
