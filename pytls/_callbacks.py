@@ -22,6 +22,7 @@ from .constants import (
     _TLSMessageType,
 )
 from .errors import SSLError
+from .session import SESSION
 
 UNHEARD = SSLError("the SNI or PSK callback was interrupted")
 """In the place of what a callback has raised: one that decides who gets in may not have answered.
@@ -39,7 +40,7 @@ def is_unheard(connection: Any) -> bool:
         return False
     ssl = connection.ptr
     if C.SSL_session_reused(ssl):
-        # Who resumes is not asked; but in TLS 1.3 a client is, and a server but for long tickets
+        # Who resumes is not asked; but in TLS 1.3 a client is, and a server gives no number there
         is_asked = not connection.server_side and C.SSL_version(ssl) >= TLSVersion.TLSv1_3
         return bool(is_asked)
     return C.SSL_get_psk_identity(ssl) is not None
@@ -316,25 +317,89 @@ def _on_psk_client(
     if len(encoded) + 1 > most_identity:
         return 0
     memmove(identity, encoded + b"\0", len(encoded) + 1)
-    return _put_key(psk, key, most_psk)
+    return _put_key(psk, _octets(key), most_psk)
+
+
+def set_psk_server_callback(ctx: Any, is_set: bool) -> None:
+    """Have OpenSSL ask `Hooks.psk_server`, or nobody.
+
+    What memory holds must not pass for the answer of an interrupted callback: in TLS 1.3 a key of
+    that many bytes could not be told from a ticket. So there a server gives a session, which is
+    none where nothing was heard. Only a connection that turns out to be older asks for bytes; until
+    then a function of C answers that there are none: OpenSSL wants one, so that it chooses a cipher
+    for such a key.
+
+    SSL_CTX_set_psk_server_callback(3), SSL_CTX_set_psk_find_session_callback(3)
+    """
+    by_bytes, by_session, by_version = (
+        trampoline(kind) if is_set else None
+        for kind in ("psk_server", "psk_session", "psk_version")
+    )
+    if C.SSL_CTX_set_psk_find_session_callback:
+        by_bytes = C.SSL_get_quiet_shutdown if is_set else None  # it answers 0
+        C.SSL_CTX_set_psk_find_session_callback(ctx, by_session)
+        C.SSL_CTX_set_cert_cb(ctx, by_version, None)
+    C.SSL_CTX_set_psk_server_callback(ctx, by_bytes)
+
+
+@_fail_closed(0)
+def _on_psk_version(ssl: int, _: Any) -> int:
+    if C.SSL_version(ssl) < TLSVersion.TLSv1_3:
+        C.SSL_set_psk_server_callback(ssl, trampoline("psk_server"))
+    return 1
+
+
+def _on_psk_session(ssl: int, identity: int, length: int, out: Any) -> int:
+    try:
+        # A longer one is a ticket
+        if length <= C.PSK_MAX_IDENTITY_LEN:
+            # As the other callback gets it
+            key = _find_key(ssl, string_at(identity, length).partition(b"\0")[0])
+            if 0 < len(key) <= C.PSK_MAX_PSK_LEN:
+                out[0] = _session_of(ssl, key)
+    except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
+        report(error)
+    return 1  # with a session or without one: 0 would end the handshake
+
+
+_TLS_AES_128_GCM_SHA256 = b"\x13\x01"
+"""A pre-shared key is for one hash, and for this one where nothing is said. RFC 8446 §4.2.11"""
+
+
+def _session_of(ssl: int, key: bytes) -> Any:
+    """A new session with `key` for its secret, which the caller owns; None: OpenSSL refuses."""
+    session = SESSION(C.SSL_SESSION_new())
+    is_made = (
+        C.SSL_SESSION_set1_master_key(session.ptr, key, len(key))
+        and C.SSL_SESSION_set_cipher(session.ptr, C.SSL_CIPHER_find(ssl, _TLS_AES_128_GCM_SHA256))
+        and C.SSL_SESSION_set_protocol_version(session.ptr, TLSVersion.TLSv1_3)
+    )
+    return session.give() if is_made else None
 
 
 @_answering
 def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) -> int:
+    return _put_key(psk, _find_key(ssl, identity), most_psk)
+
+
+def _find_key(ssl: int, identity: bytes | None) -> bytes:
+    """What a server's callback answers; nothing where there is none."""
     connection, hook = _find_hook(ssl, "psk_server")
     if hook is None:
-        return 0
-    key = _ask(connection, hook, identity.decode("utf-8") if identity else None)
-    return _put_key(psk, key, most_psk)
+        return b""
+    return _octets(_ask(connection, hook, identity.decode("utf-8") if identity else None))
 
 
-def _put_key(room: int, key: Any, most: int) -> int:
+def _octets(key: Any) -> bytes:
     # In bytes: another buffer's length counts its items
-    octets = bytes(memoryview(key))
-    if len(octets) > most:
+    return bytes(memoryview(key))
+
+
+def _put_key(room: int, key: bytes, most: int) -> int:
+    if len(key) > most:
         return 0
-    memmove(room, octets, len(octets))
-    return len(octets)
+    memmove(room, key, len(key))
+    return len(key)
 
 
 # --- the trampolines, by kind
@@ -345,6 +410,8 @@ _makers: dict[str, Callable[[], Any]] = {
     "message": lambda: C.msg_cb(_on_message),
     "psk_client": lambda: C.psk_client_cb(_on_psk_client),
     "psk_server": lambda: C.psk_server_cb(_on_psk_server),
+    "psk_session": lambda: C.psk_session_cb(_on_psk_session),
+    "psk_version": lambda: C.cert_cb(_on_psk_version),
     "servername": lambda: C.servername_cb(_on_servername),
 }
 _made: dict[str, Any] = {}

@@ -37,6 +37,8 @@ keylog_cb = CFUNCTYPE(None, SSL, cstr)
 msg_cb = CFUNCTYPE(None, c_int, c_int, c_int, ptr, c_size_t, SSL, ptr)
 psk_client_cb = CFUNCTYPE(c_uint, SSL, cstr, ptr, c_uint, ptr, c_uint)
 psk_server_cb = CFUNCTYPE(c_uint, SSL, cstr, ptr, c_uint)
+psk_session_cb = CFUNCTYPE(c_int, SSL, ptr, c_size_t, POINTER(ptr))
+cert_cb = CFUNCTYPE(c_int, SSL, ptr)
 servername_cb = CFUNCTYPE(c_int, SSL, POINTER(c_int), ptr)
 
 # fmt: off
@@ -58,6 +60,7 @@ SSL_sendfile                 = nogil(c_ssize_t, SSL, c_int, c_long, c_size_t, c_
                                      since=(3, 0, 0), errno=True)
 SSL_get_error                = gil  (c_int,   SSL, c_int, hot=True)
 SSL_pending                  = gil  (c_int,   SSL, hot=True)
+SSL_get_quiet_shutdown       = gil  (c_int,   SSL)
 SSL_get_shutdown             = gil  (c_int,   SSL)
 SSL_set_shutdown             = gil  (None,    SSL, c_int)
 SSL_is_init_finished         = gil  (c_int,   SSL, since=(1, 1, 0))
@@ -85,6 +88,7 @@ SSL_get_servername           = gil  (cstr,    SSL, c_int)
 SSL_get0_group_name          = gil  (cstr,    SSL, since=(3, 2, 0))
 
 # --- ciphers
+SSL_CIPHER_find              = gil  (SSL_CIPHER, SSL, cstr)
 SSL_CIPHER_get_name          = gil  (cstr,    SSL_CIPHER)
 SSL_CIPHER_get_version       = gil  (cstr,    SSL_CIPHER)
 SSL_CIPHER_get_bits          = gil  (c_int,   SSL_CIPHER, POINTER(c_int))
@@ -112,6 +116,10 @@ SSL_get1_session             = gil  (SSL_SESSION, SSL)
 SSL_set_session              = gil  (c_int,   SSL, SSL_SESSION)           # adds a reference
 SSL_set_session_id_context   = gil  (c_int,   SSL, cstr, c_uint)
 SSL_SESSION_free             = gil  (None,    SSL_SESSION)
+SSL_SESSION_new              = gil  (SSL_SESSION)
+SSL_SESSION_set1_master_key  = gil  (c_int,   SSL_SESSION, cstr, c_size_t, since=(1, 1, 1))
+SSL_SESSION_set_cipher       = gil  (c_int,   SSL_SESSION, SSL_CIPHER, since=(1, 1, 1))
+SSL_SESSION_set_protocol_version = gil(c_int, SSL_SESSION, c_int, since=(1, 1, 1))
 SSL_SESSION_get_id           = gil  (ptr,     SSL_SESSION, POINTER(c_uint))
 SSL_SESSION_get_time         = gil  (c_long,  SSL_SESSION, optional=True)
 SSL_SESSION_get_timeout      = gil  (c_long,  SSL_SESSION)
@@ -147,6 +155,9 @@ SSL_CTX_set_keylog_callback  = gil  (None,    SSL_CTX, ptr, since=(1, 1, 1))
 SSL_CTX_set_msg_callback     = gil  (None,    SSL_CTX, ptr)
 SSL_CTX_set_psk_client_callback = gil(None,   SSL_CTX, ptr, optional=True)
 SSL_CTX_set_psk_server_callback = gil(None,   SSL_CTX, ptr, optional=True)
+SSL_CTX_set_psk_find_session_callback = gil(None, SSL_CTX, ptr, since=(1, 1, 1))
+SSL_CTX_set_cert_cb          = gil  (None,    SSL_CTX, ptr, ptr)
+SSL_set_psk_server_callback  = gil  (None,    SSL, ptr, optional=True)
 SSL_CTX_use_psk_identity_hint = gil (c_int,   SSL_CTX, cstr, optional=True)
 SSL_set_SSL_CTX              = gil  (SSL_CTX, SSL, SSL_CTX)
 
@@ -203,6 +214,8 @@ SSL_MODE_RELEASE_BUFFERS = 0x10
 SSL_VERIFY_PEER = 0x01
 SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 0x02
 SSL_VERIFY_POST_HANDSHAKE = 0x08
+
+PSK_MAX_IDENTITY_LEN, PSK_MAX_PSK_LEN = (256, 512) if FOUND >= (3, 0, 0) else (128, 256)
 
 SSL_SENT_SHUTDOWN = 1
 SSL_RECEIVED_SHUTDOWN = 2

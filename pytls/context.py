@@ -13,7 +13,7 @@ from . import _libssl as libssl
 from . import _python as python
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, text
-from ._callbacks import Hooks, close_keylog, open_keylog, trampoline
+from ._callbacks import Hooks, close_keylog, open_keylog, set_psk_server_callback, trampoline
 from ._change import replace
 from ._guise import guise
 from ._later import Later
@@ -406,8 +406,7 @@ class SSLContext(Verification, Algorithms, Versions):
         if replace(self._handle, libssl.SSL_CTX_use_psk_identity_hint, hint) != 1:
             raise from_queue()
         self._hooks.psk_server = callback
-        function = None if callback is None else trampoline("psk_server")
-        libssl.SSL_CTX_set_psk_server_callback(self._handle.ptr, function)
+        set_psk_server_callback(self._handle.ptr, callback is not None)
 
     def _check_psk(self, callback: Any, refused: int, side: str, other: str) -> None:
         if not features.HAS_PSK:

@@ -30,6 +30,10 @@ ROOTS = int(features.HAS_VERIFIED_CHAIN)
 #: with VERIFY_X509_STRICT a certificate must name the key that signed it. RFC 5280 §4.2.1.1
 STRICT_WANTS_AKID = features.NEW_ERROR_CODES
 
+#: the other end, where a test is of one alone. PyPy's own `ssl` stumbles over alerts that it has no
+#: words for.
+PEER = pytls if sys.implementation.name == "pypy" else ssl
+
 #: what is unusual in a certificate is printed otherwise: 0 before 1.1.0, 1 before 3.0, 2 since
 PRINTS_AS = features.HAS_VERSION_BOUNDS + features.NEW_ERROR_CODES
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import pytest
 
 OTHER_SSL = "PyPy's own ssl answers otherwise"
-STUMBLES = "PyPy's own ssl, here the server, stumbles over an alert that it has no words for"
 OTHER_TEXTS = "PyPy words it otherwise"
 LATE = "PyPy tells of an exception, and frees what nobody has, only when it collects garbage"
 ENDS = "PyPy ends the process where there is no memory left"
@@ -20,7 +19,6 @@ OWN_LIBRARIES = "PyPy's ssl has libraries of its own, opened by other means and 
 SKIPPED = {
     "test_certificate.py::test_a_certificate_is_told_as_ssl_tells_it": OTHER_SSL,
     "test_certificate.py::test_a_bit_string_is_told_as_octets": OTHER_SSL,
-    "test_connect.py::test_what_is_refused_is_shown_all_the_same": STUMBLES,
     "test_constants.py::test_a_name_of_ssl_is_here": OTHER_SSL,
     "test_constants.py::test_an_enum_has_the_same_members_in_the_same_order": OTHER_SSL,
     "test_deprecation.py::test_it_warns_as_ssl_does": OTHER_SSL,

@@ -97,7 +97,7 @@ def tls(context: Any) -> Callable[[socket.socket], None]:
 @pytest.fixture
 def server(pki: Pki) -> Iterator[str]:
     """A server with nothing wrong."""
-    with answering(tls(server_context(ssl, pki))) as where:
+    with answering(tls(server_context(expected.PEER, pki))) as where:
         yield where
 
 
@@ -159,7 +159,7 @@ def test_pem_can_be_read_back(server: str, pki: Pki, connect: Connect, tmp_path:
 def test_another_name_can_be_asked_for(pki: Pki, connect: Connect) -> None:
     """It goes to the server by SNI, and is what is verified."""
     asked = []
-    context = server_context(ssl, pki, credentials=pki.second)
+    context = server_context(expected.PEER, pki, credentials=pki.second)
     context.sni_callback = lambda _, name, __: asked.append(name)
     with answering(tls(context)) as where:
         told = connect(where, "--cafile", pki.ca, "--servername", "second.test")
@@ -173,7 +173,7 @@ def test_another_name_can_be_asked_for(pki: Pki, connect: Connect) -> None:
 def test_an_address_is_verified_as_one(host: str, pki: Pki, connect: Connect) -> None:
     """Brackets are not part of it."""
     credentials = pki.issue(f"at-{host.replace(':', '-')}", host)
-    context = server_context(ssl, pki, credentials=credentials)
+    context = server_context(expected.PEER, pki, credentials=credentials)
     with answering(tls(context), host) as where:
         port = where.rpartition(":")[2]
         told = connect(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "--cafile", pki.ca)
@@ -184,7 +184,7 @@ def test_an_address_is_verified_as_one(host: str, pki: Pki, connect: Connect) ->
 
 def test_alpn_is_agreed_on(pki: Pki, connect: Connect) -> None:
     """Or not, which is no fault."""
-    context = server_context(ssl, pki)
+    context = server_context(expected.PEER, pki)
     context.set_alpn_protocols(["http/1.1"])
     with answering(tls(context)) as where:
         agreed = connect(where, "--cafile", pki.ca, "--alpn", "h2,http/1.1")
@@ -213,7 +213,7 @@ def test_versions_can_be_bounded(
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_an_old_version_is_spoken_when_asked_for(bound: str, pki: Pki, connect: Connect) -> None:
     """Though the security level of today would not let it; without a warning of Python's."""
-    context = server_context(ssl, pki)
+    context = server_context(expected.PEER, pki)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     with answering(tls(context)) as where:
@@ -247,7 +247,7 @@ def test_what_is_refused_is_shown_all_the_same(
 ) -> None:
     """By a second connection, marked as such: each verdict, and the exit code 1."""
     credentials: Credentials = getattr(pki, which)
-    with answering(tls(server_context(ssl, pki, credentials=credentials))) as where:
+    with answering(tls(server_context(expected.PEER, pki, credentials=credentials))) as where:
         told = connect(where, "--cafile", pki.ca)
         facts = connect(where, "--cafile", pki.ca, "--json").facts
 
@@ -266,7 +266,7 @@ def test_what_is_refused_is_shown_all_the_same(
 def test_how_long_ago_it_expired_is_told(pki: Pki, connect: Connect) -> None:
     """In days, as is how long it lasts."""
     days = (int(time.time()) - 981173106) // 86400  # since 2001-02-03T04:05:06Z
-    with answering(tls(server_context(ssl, pki, credentials=pki.expired))) as where:
+    with answering(tls(server_context(expected.PEER, pki, credentials=pki.expired))) as where:
         told = connect(where, "--cafile", pki.ca)
 
     assert f"valid    2000-01-01 to 2001-02-03, EXPIRED {days} days ago\n" in told.output
@@ -274,7 +274,7 @@ def test_how_long_ago_it_expired_is_told(pki: Pki, connect: Connect) -> None:
 
 def test_what_is_not_valid_yet_is_told(pki: Pki, connect: Connect) -> None:
     """A wrong clock is the likelier reason."""
-    with answering(tls(server_context(ssl, pki, credentials=pki.future))) as where:
+    with answering(tls(server_context(expected.PEER, pki, credentials=pki.future))) as where:
         told = connect(where, "--cafile", pki.future.chain)
 
     assert "2990-01-01 to 3000-01-01, NOT YET VALID\n" in told.output
@@ -283,7 +283,7 @@ def test_what_is_not_valid_yet_is_told(pki: Pki, connect: Connect) -> None:
 
 def test_nothing_is_demanded_with_insecure(pki: Pki, connect: Connect) -> None:
     """One connection, exit code 0; what is wrong is still told."""
-    with answering(tls(server_context(ssl, pki, credentials=pki.expired))) as where:
+    with answering(tls(server_context(expected.PEER, pki, credentials=pki.expired))) as where:
         told = connect(where, "--cafile", pki.ca, "--insecure")
 
     assert told.code == 0
@@ -294,7 +294,7 @@ def test_nothing_is_demanded_with_insecure(pki: Pki, connect: Connect) -> None:
 
 def test_the_reason_remains_when_the_second_look_fails(pki: Pki, connect: Connect) -> None:
     """A server that answers but once."""
-    context = server_context(ssl, pki, credentials=pki.expired)
+    context = server_context(expected.PEER, pki, credentials=pki.expired)
     connections = []
 
     def answer(sock: socket.socket) -> None:

@@ -31,6 +31,8 @@ CALLBACKS = {
     "pem_password_cb": ("SSL_CTX_set_default_passwd_cb", 1),
     "psk_client_cb": ("SSL_CTX_set_psk_client_callback", 1),
     "psk_server_cb": ("SSL_CTX_set_psk_server_callback", 1),
+    "psk_session_cb": ("SSL_CTX_set_psk_find_session_callback", 1),
+    "cert_cb": ("SSL_CTX_set_cert_cb", 1),
 }
 
 # What distributions tell Configure to leave out ("no-psk"), and headers then do not declare.

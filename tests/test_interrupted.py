@@ -155,16 +155,6 @@ def handshake(*ends: Any) -> list[BaseException | None]:
         ("TLSv1_2", "client"),
         ("TLSv1_2", "server"),
         pytest.param("TLSv1_3", "client", marks=tls13),
-        pytest.param(
-            "TLSv1_3",
-            "server",
-            marks=[
-                tls13,
-                pytest.mark.xfail(
-                    strict=True, reason="such a key looks like a ticket too long to be asked for"
-                ),
-            ],
-        ),
     ],
 )
 def test_nobody_gets_in_by_an_interrupted_callback(
@@ -189,6 +179,40 @@ def test_nobody_gets_in_by_an_interrupted_callback(
     peer.write(b"believe me")
     with pytest.raises(pytls.SSLError):
         subject.read(10)
+
+
+@psk
+@tls13
+@pytest.mark.parametrize("answer", [1, -1, 0x7F00])
+def test_a_server_of_tls13_has_no_key_to_find_in_memory(
+    monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    """It gives sessions: none is there where nothing was heard, whatever number C finds."""
+    callback = _libssl.psk_session_cb(lambda *_: answer)
+    monkeypatch.setitem(_callbacks._made, "psk_session", callback)
+    # Nor is the callback asked that gives numbers
+    monkeypatch.setitem(_callbacks._made, "psk_server", _libssl.psk_server_cb(server_memory))
+    client, server = psk_ends("TLSv1_3")
+
+    assert all(isinstance(outcome, pytls.SSLError) for outcome in handshake(client, server))
+    for end in client, server:
+        with pytest.raises(pytls.SSLError):
+            end.write(b"secret")
+
+
+@psk
+@tls13
+@pytest.mark.parametrize("answer", [0, 1, -1, 0x7F00])
+def test_a_server_that_does_not_hear_of_the_version(
+    monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    """It has no pre-shared keys with TLS 1.2."""
+    monkeypatch.setitem(_callbacks._made, "psk_version", _libssl.cert_cb(lambda *_: answer))
+    monkeypatch.setitem(_callbacks._made, "psk_server", _libssl.psk_server_cb(server_memory))
+
+    outcomes = handshake(*psk_ends("TLSv1_2"))
+
+    assert all(isinstance(outcome, pytls.SSLError) for outcome in outcomes)
 
 
 @psk

@@ -33,7 +33,8 @@ LAYERS = """
     _queue
     _handle
     _change
-    bio rand session _callbacks _certificate _protocol
+    bio rand session _certificate _protocol
+    _callbacks
     x509 _credentials
     _agreed _chain _throwaway
     _algorithms _trust _versions

@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any, Iterator
 
+import expected
 import pytest
 from peers import (
     DEADLINE,
@@ -199,6 +200,77 @@ def test_s_client_resumes_a_session(pki: Pki, tls_version: str, tmp_path: Path) 
             assert done.returncode == 0, done.stderr
 
     assert reused == [False, True]
+
+
+@expected.needs("PSK")
+@pytest.mark.parametrize(
+    ("version", "options"),
+    [
+        ("TLSv1.2", ["-cipher", "PSK"]),
+        pytest.param("TLSv1.3", [], marks=expected.needs("TLSv1_3")),
+        # A HelloRetryRequest comes in between: the client is asked for the other group
+        pytest.param("TLSv1.3", ["-groups", "X25519:P-256"], marks=expected.needs("TLSv1_3")),
+    ],
+)
+def test_s_client_is_known_by_a_pre_shared_key(version: str, options: list[str]) -> None:
+    """No certificate anywhere; with another key there is no connection."""
+    key = os.urandom(32)
+    asked, heard = [], []
+
+    def find(identity: Any) -> bytes:
+        asked.append(identity)
+        return key
+
+    def answer(connection: Any) -> None:
+        heard.append(connection.recv(100))
+        connection.unwrap()
+
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    context.set_psk_server_callback(find, "a hint")
+    context.set_ecdh_curve("prime256v1")
+    if version == "TLSv1.2":
+        context.set_ciphers("PSK")
+
+    def connect_with(secret: bytes) -> Any:
+        with serving(context, answer) as address:
+            return run(
+                program("openssl"),
+                *("s_client", "-connect", f"{address[0]}:{address[1]}", FLAG[version], "-ign_eof"),
+                *("-psk_identity", "somebody", "-psk", secret.hex(), *options),
+                given=b"hello\n",
+            )
+
+    assert connect_with(key).returncode == 0
+    assert heard == [b"hello\n"]
+    assert set(asked) == {"somebody"}
+    with pytest.raises(pytls.SSLError):
+        connect_with(bytes(32))
+    assert heard == [b"hello\n"]
+
+
+@expected.needs("PSK")
+@pytest.mark.parametrize(
+    "version", ["TLSv1.2", pytest.param("TLSv1.3", marks=expected.needs("TLSv1_3"))]
+)
+def test_s_server_is_known_by_a_pre_shared_key(pki: Pki, version: str) -> None:
+    """Likewise."""
+    key = os.urandom(32)
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = pytls.CERT_NONE
+    context.set_psk_client_callback(lambda _: ("Client_identity", key))
+    options = ["-psk", key.hex(), "-nocert", "-rev"]
+    if version == "TLSv1.2":
+        context.set_ciphers("PSK")
+        options += ["-cipher", "PSK"]
+    with s_server(pki, version, *options) as (_, address):
+        with connect(context, address) as client:
+            client.sendall(b"hello\n")
+            assert client.recv(100) == b"olleh\n"
+            assert client.getpeercert(True) is None
+        context.set_psk_client_callback(lambda _: ("Client_identity", bytes(32)))
+        with pytest.raises(pytls.SSLError):
+            connect(context, address)
 
 
 def test_alpn_with_s_client(pki: Pki, tls_version: str) -> None:
