@@ -6,7 +6,7 @@ A wrong value raises here, as `ssl` does for it, so that nothing unchecked reach
 from __future__ import annotations
 
 import os
-from ctypes import byref, c_char, c_ssize_t, c_void_p, py_object
+from ctypes import addressof, byref, c_char, c_ssize_t, c_void_p, py_object
 from operator import index
 
 from . import _python as python
@@ -23,6 +23,9 @@ RECORD_SIZE = c_ssize_t(RECORD)
 
 ENCRYPTED = RECORD + 2048 + 5
 """The most bytes that one record is when encrypted. RFC 5246 §6.2.3"""
+
+SHORT = 4096
+"""Up to so many bytes, a call keeps the interpreter's lock (benchmark ping-busy)."""
 
 Record = c_char * ENCRYPTED
 """A C array with room for any record."""
@@ -63,10 +66,15 @@ except ImportError:  # not CPython
     def fresh(_: None, size: Any) -> Any:
         """Room for a `c_ssize_t` of bytes, for C to fill; what it has written is a slice of it."""
         return (c_char * size.value)()
+
+    start = addressof
 else:
     # A bytes object that nobody has seen yet: what fills it is not copied
     fresh = pythonapi.PyBytes_FromStringAndSize
     fresh.restype = py_object  # and no argtypes, which cost more than all the rest
+    # Where such bytes begin
+    start = pythonapi.PyBytes_AsString
+    start.argtypes, start.restype = (py_object,), c_void_p
 
 
 def c_int(value: Any) -> int:

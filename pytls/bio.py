@@ -7,7 +7,19 @@ from ctypes import c_ssize_t
 from threading import RLock
 
 from . import _libcrypto as C
-from ._arguments import INT_MAX, Buffer, as_bytes, c_int, fresh
+from ._arguments import (
+    ENCRYPTED,
+    INT_MAX,
+    RECORD,
+    SHORT,
+    Buffer,
+    array,
+    as_bytes,
+    c_int,
+    fresh,
+    pointer,
+    spare,
+)
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, BIO_read, BIO_write
 from ._types import Any
@@ -34,19 +46,23 @@ class MemoryBIO:
         "__weakref__",
         "_dry",
         "_handle",
+        "_large",
         "_late",
         "_lock",
         "_pieces",
+        "_ptr",
         "_source",
         "_write_eof",
     )
 
     _dry: bool
     _handle: BIO | None
-    _late: bool
+    _large: bool
+    _late: int
     _lock: Any
     _pieces: deque[Any]
-    _source: tuple[BIO, Any] | None
+    _ptr: Any
+    _source: tuple[BIO, Any, Any] | None
     _write_eof: bool
 
     def __new__(cls) -> MemoryBIO:
@@ -61,9 +77,12 @@ class MemoryBIO:
         self._lock = RLock()
         #: whether OpenSSL has read all that it was handed, and will only want more
         self._dry = False
-        #: what a connection writes for it, and that one's lock; whether it has left much there
+        #: whether more than one large record may be there
+        self._large = False
+        #: where a connection leaves bytes for it, as handle and pointer, and that one's lock;
+        #: about how many, 0: none
         self._source = None
-        self._late = False
+        self._late = 0
         return self
 
     @property
@@ -72,13 +91,13 @@ class MemoryBIO:
         late = 0
         if self._late:
             # Left where it is: asyncio asks after each write (benchmark asyncio-send)
-            out, lock = self._source  # type: ignore[misc]  # who leaves something has set it
+            _, out, lock = self._source  # type: ignore[misc]  # who leaves something has set it
             with lock:
-                late = int(BIO_ctrl_pending(out.ptr))
+                late = int(BIO_ctrl_pending(out))
         elif self._dry and not self._pieces:
             return 0
         with self._lock:
-            handed = BIO_ctrl_pending(self._handle.ptr) if self._handle is not None else 0
+            handed = BIO_ctrl_pending(self._ptr) if self._handle is not None else 0
             return late + int(handed) + sum(map(len, self._pieces.copy()))
 
     @property
@@ -95,9 +114,11 @@ class MemoryBIO:
         """
         if size != -1:
             size = c_int(size)
-        if self._late:
-            self._fetch()
         pieces = self._pieces
+        if self._late:
+            if size < 0 and not pieces:
+                return self._take_late()
+            self._fetch()
         if not pieces and (self._dry or self._handle is None):
             return b""
         with self._lock:
@@ -133,6 +154,8 @@ class MemoryBIO:
             raise SSLError("cannot write() after write_eof()")
         if size:
             self._pieces.append(data)
+            if size > RECORD * 2:
+                self._large = True
         return size
 
     def write_eof(self) -> None:
@@ -148,13 +171,17 @@ class MemoryBIO:
         raise TypeError("cannot pickle '_ssl.MemoryBIO' object")
 
     def _fetch(self) -> None:
-        """Take what a connection has left: no more copies of much than one (benchmark bio-bulk)."""
-        out, lock = self._source  # type: ignore[misc]  # who leaves something has set it
+        """Take over what a connection has left."""
+        data = self._take_late()
+        if data:
+            self._pieces.append(data)
+
+    def _take_late(self) -> bytes:
+        """What a connection has left: not a copy before it is wanted (benchmark bio-bulk)."""
+        _, out, lock = self._source  # type: ignore[misc]  # who leaves something has set it
         with lock:
-            self._late = False
-            data = drain(out.ptr, INT_MAX)
-            if data:
-                self._pieces.append(data)
+            late, self._late = self._late, 0
+            return read_short(out) if late <= SHORT else drain(out, INT_MAX)
 
     # --- OpenSSL's side; who calls has the lock
 
@@ -164,9 +191,11 @@ class MemoryBIO:
             self._fetch()
         with self._lock:
             if self._handle is None:
-                self._handle = BIO(C.BIO_new(C.BIO_s_mem()))
+                address = C.BIO_new(C.BIO_s_mem())
+                self._handle = BIO(address)
+                self._ptr = pointer(address)
             self._tell_eof()
-            return self._handle.ptr
+            return self._ptr
 
     def _tell_eof(self) -> None:
         self._dry = False
@@ -176,10 +205,12 @@ class MemoryBIO:
     def _feed(self) -> None:
         """Hand OpenSSL what was written since."""
         pieces = self._pieces
-        ptr = self._handle.ptr  # type: ignore[union-attr]  # a connection reads from here
+        ptr = self._ptr
         self._dry = False
         while pieces:
-            piece = as_bytes(pieces[0])
+            piece = pieces[0]
+            if type(piece) is not bytes:
+                piece = as_bytes(piece)
             if BIO_write(ptr, piece, len(piece)) < 0:
                 raise MemoryError("BIO_write failed")
             pieces.popleft()
@@ -187,7 +218,20 @@ class MemoryBIO:
     def _take_back(self, size: int) -> list[bytes]:
         """What OpenSSL was handed and has not read, all or `size` bytes; `_feed` comes first."""
         self._feed()
-        return [drain(self._handle.ptr, size)]  # type: ignore[union-attr]  # there is one
+        return [drain(self._ptr, size)]
+
+
+def read_short(ptr: Any) -> bytes:
+    """All that is in a `BIO*`, best when it is little."""
+    try:
+        pair = spare.pop()
+    except IndexError:
+        pair = array()
+    record, room = pair
+    count = BIO_read(ptr, room, ENCRYPTED)
+    data: bytes = record[:count] if count > 0 else b""
+    spare.append(pair)
+    return data if count < ENCRYPTED else data + drain(ptr, INT_MAX)
 
 
 def drain(ptr: Any, size: int) -> bytes:

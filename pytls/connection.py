@@ -22,7 +22,7 @@ from threading import RLock
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._agreed import Agreed
-from ._arguments import RECORD, RECORD_SIZE, array, fresh, spare
+from ._arguments import RECORD, RECORD_SIZE, SHORT, array, fresh, pointer, spare
 from ._callbacks import UNHEARD, Hooks, is_unheard
 from ._change import Shared, connections, copy, outside, register
 from ._features import SHUTDOWN_REFUSES_DATA
@@ -50,9 +50,6 @@ WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
 WANT_WRITE = -int(SSLErrorNumber.SSL_ERROR_WANT_WRITE)
 _WANTS = (-WANT_READ, -WANT_WRITE)
 _ZERO_RETURN = int(SSLErrorNumber.SSL_ERROR_ZERO_RETURN)
-
-SHORT = 4096
-"""Up to so many bytes, a call keeps the interpreter's lock (benchmark ping-busy)."""
 
 NOTHING = BytesIO()
 
@@ -97,6 +94,7 @@ class Connection(Agreed):
         "_told",
         "awaits_answer",
         "ctx",
+        "feed",
         "hooks",
         "in_callback",
         "in_memory",
@@ -123,11 +121,12 @@ class Connection(Agreed):
         ERR_clear_error()
         address = copy(ctx, libssl.SSL_new, ctx.ptr)
         self._handle = SSL(address)
-        self.ptr: Any = self._handle.ptr
+        self.ptr: Any = pointer(address)
         self._lock = RLock()
-        #: in memory, the BIO that OpenSSL reads, and what is still to be fed to it
+        #: in memory, the BIO that OpenSSL reads, what is still to be fed to it, and what does so
         self.in_memory: Any = None
         self.unfed: Any = ()
+        self.feed: Any = None
         self._owner: Callable[[], Any] = lambda: None
         self._shutdown_sent = False
         self._told = None
@@ -252,7 +251,7 @@ class Connection(Agreed):
                     return data
                 self.rest = NOTHING
             if self.unfed:
-                self._feed()
+                self.feed()
             if self._last > SHORT and size >= RECORD:
                 # Straight into the bytes that the caller gets (benchmark recv-16k)
                 record = fresh(None, RECORD_SIZE)
@@ -278,10 +277,7 @@ class Connection(Agreed):
                 if self.raised:
                     self._raise_from_callback()
                 return data
-            code = SSL_get_error(self.ptr, count)
-            if code == _ZERO_RETURN and self._peer_has_closed():
-                return b""
-            return self._want_or_raise(code, count, TELLS_ERRNO, reading=True) or b""
+            return self._ended(count) or b""
 
     def left(self) -> int:
         """How many bytes are left of what was read beyond what was asked for."""
@@ -305,7 +301,7 @@ class Connection(Agreed):
                     return len(data)
                 self.rest = NOTHING
             if self.unfed:
-                self._feed()
+                self.feed()
             count: int = (SSL_read if self._last > SHORT else SSL_read_short)(self.ptr, room, size)
             self._more_there = count == size
             if count > 0:
@@ -315,10 +311,14 @@ class Connection(Agreed):
                 if self.raised:
                     self._raise_from_callback()
                 return count
-            code = SSL_get_error(self.ptr, count)
-            if code == _ZERO_RETURN and self._peer_has_closed():
-                return 0
-            return self._want_or_raise(code, count, TELLS_ERRNO, reading=True)
+            return self._ended(count)
+
+    def _ended(self, count: int) -> int:
+        """Why SSL_read(3) has returned `count` and no byte: DONE after close_notify, or a Want."""
+        code = SSL_get_error(self.ptr, count)
+        if code == _ZERO_RETURN and self._peer_has_closed():
+            return DONE
+        return self._want_or_raise(code, count, TELLS_ERRNO, reading=True)
 
     def write(self, data: Any, size: int) -> int:
         """Encrypt and send the `size` bytes of `data`, bytes or a C buffer: all or a Want.
@@ -349,7 +349,7 @@ class Connection(Agreed):
                 return count
             code = SSL_get_error(self.ptr, count)
             if code == -WANT_READ and self.unfed:  # in the midst of a handshake
-                self._feed()
+                self.feed()
                 return self.write(data, size)
             return self._want_or_raise(code, count, TELLS_ERRNO)
 
@@ -420,9 +420,6 @@ class Connection(Agreed):
         self._lock = renew(self._lock, renewed)
 
     # --- what an engine in memory does, and a socket does not need
-
-    def _feed(self) -> None:
-        """Hand OpenSSL what has come."""
 
     def _deliver(self, written: int = 0) -> None:
         """Let the program have what OpenSSL has said after `written` bytes of plaintext."""

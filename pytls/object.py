@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import _python as python
-from ._arguments import INT_MAX, let_go, readable
+from ._arguments import INT_MAX, RECORD, let_go, readable
 from ._facts import Facts, check_arguments
 from ._ferry import FOREIGN, Ferry
 from ._memory import InMemory
@@ -74,7 +74,7 @@ class SSLObject(Facts):
         return self._sslobj.server_hostname
 
     def read(self, len: int = 1024, buffer: Any = None) -> bytes | int:
-        """Decrypt up to `len` bytes, one record's at most.
+        """Decrypt up to `len` bytes: what is left of a record, or of large ones all that have come.
 
         :param buffer: where to put them, writable, instead of returning them.
         :returns: the bytes, ``b""`` after the peer's close_notify; with `buffer`, how many.
@@ -88,7 +88,10 @@ class SSLObject(Facts):
             # The short way: nothing has come since there was nothing (benchmark bio-64)
             if connection._incoming._dry and not connection.unfed:
                 raise want(-WANT_READ)
-            data: Any = connection.read(len)
+            if connection._incoming._large and len > RECORD:
+                data: Any = connection.read_records(len)
+            else:
+                data = connection.read(len)
             if type(data) is bytes:
                 return data
             raise want(-data)

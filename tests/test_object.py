@@ -131,7 +131,7 @@ def test_a_wrong_name_is_refused(contexts: Contexts, sides: Sides) -> None:
 
 @pytest.mark.parametrize("size", [1, RECORD, RECORD + 1, 1 << 20], ids="{}B".format)
 def test_what_is_written_is_read(pipe: Pipe, size: int) -> None:
-    """write() takes everything; read() gives a record at most."""
+    """write() takes everything; read() gives a record, or more of large ones."""
     sent = os.urandom(size)
     assert pipe.client.tls.write(sent) == size
     assert pipe.client.outgoing.pending > size
@@ -139,13 +139,76 @@ def test_what_is_written_is_read(pipe: Pipe, size: int) -> None:
     pipe.carry()
     received = bytearray()
     while len(received) < size:
-        data = pipe.server.tls.read(1 << 20)
-        assert 0 < len(data) <= RECORD
+        data = pipe.server.tls.read(1 << 19)
+        assert 0 < len(data) <= 1 << 19
         received += data
 
     assert received == sent
     with pytest.raises(ssl.SSLWantReadError):
         pipe.server.tls.read()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [RECORD * 8],
+        [RECORD, 1, RECORD, RECORD // 2, RECORD, RECORD],
+        [100_000, 0, 5, 50_000, RECORD - 1],
+        [RECORD] * 40,
+    ],
+)
+@pytest.mark.difference(
+    "connections",
+    "**`SSLObject.read(n)`** gives more than one record where `n` has room for it, and several "
+    "large ones have come.",
+)
+@pytest.mark.parametrize("most", [1 << 20, RECORD * 2, RECORD * 2 + 1, 40_000, RECORD + 1])
+def test_many_records_at_once(pipe: Pipe, sizes: list[int], most: int) -> None:
+    """Whatever their sizes, and whatever is asked for: nothing is lost, and the end is heard."""
+    sent = [os.urandom(size) for size in sizes]
+    for data in sent:
+        pipe.client.tls.write(data)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        pipe.client.tls.unwrap()
+    pipe.carry()
+
+    received = bytearray()
+    while True:
+        data = pipe.server.tls.read(most)
+        received += data
+        if not data:
+            break
+        assert len(data) <= most
+
+    assert bytes(received) == b"".join(sent)
+    assert pipe.server.tls.read(most) == b""
+
+
+@pytest.mark.parametrize("bad", [1, 2, 4])
+def test_what_came_before_a_bad_record_is_read(pipe: Pipe, sides: Sides, bad: int) -> None:
+    """And nothing of it, nor after it; then the exception that there is one by one."""
+    sent = [os.urandom(RECORD) for _ in range(6)]
+    records = []
+    for data in sent:
+        pipe.client.tls.write(data)
+        records.append(pipe.client.outgoing.read())
+    records[bad] = records[bad][:-1] + bytes([records[bad][-1] ^ 1])
+    pipe.server.incoming.write(b"".join(records))
+
+    received = bytearray()
+
+    def read_on() -> None:
+        while True:
+            received.extend(pipe.server.tls.read(1 << 20))
+
+    with pytest.raises(sides.server.SSLError) as caught:
+        read_on()
+
+    assert caught.value.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+    assert bytes(received) == b"".join(sent[:bad])
+    for call in (lambda: pipe.server.tls.read(1 << 20), lambda: pipe.server.tls.write(b"more")):
+        with pytest.raises(sides.server.SSLError):
+            call()
 
 
 def test_reading_nothing_yet_wants_a_read(pipe: Pipe) -> None:
