@@ -142,6 +142,7 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
                 return C.SSL_TLSEXT_ERR_ALERT_FATAL
             name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
             name = name and name.decode("ascii")
+            connection.sni_unheard = True
             answer = _ask(connection, hook, owner, name, connection.context)
         if answer is None:
             if connection is not None:
@@ -344,7 +345,10 @@ def set_psk_server_callback(ctx: Any, is_set: bool) -> None:
 
 @_fail_closed(0)
 def _on_psk_version(ssl: int, _: Any) -> int:
-    if C.SSL_version(ssl) < TLSVersion.TLSv1_3:
+    connection = connections.get(ssl)
+    # One that SNI has brought to this context was made without, and whether it is heard is not seen
+    is_watched = connection is not None and connection.psk_unheard
+    if is_watched and C.SSL_version(ssl) < TLSVersion.TLSv1_3:
         C.SSL_set_psk_server_callback(ssl, trampoline("psk_server"))
     return 1
 

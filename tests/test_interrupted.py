@@ -217,6 +217,25 @@ def test_a_server_that_does_not_hear_of_the_version(
 
 @psk
 @pytest.mark.parametrize("version", ["TLSv1_2", pytest.param("TLSv1_3", marks=tls13)])
+def test_no_key_of_a_context_that_came_by_sni(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """A connection made without such a callback gets none later, as in `ssl`: none is awaited."""
+    monkeypatch.setitem(_callbacks._made, "psk_server", _libssl.psk_server_cb(server_memory))
+    client, server = psk_ends(version)
+    first = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    if version == "TLSv1_2":
+        first.set_ciphers("PSK")
+    first.sni_callback = lambda end, *_: setattr(end, "context", server.context)
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    ends = client.context.wrap_bio(back, there), first.wrap_bio(there, back, server_side=True)
+
+    assert all(isinstance(outcome, pytls.SSLError) for outcome in handshake(*ends))
+    assert ends[1].context is server.context
+
+
+@psk
+@pytest.mark.parametrize("version", ["TLSv1_2", pytest.param("TLSv1_3", marks=tls13)])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a ticket's name
 def test_resuming_and_certificates_beside_pre_shared_keys(pki: Pki, version: str) -> None:
     """Callbacks that refuse, or are not asked, stand in nobody's way."""
