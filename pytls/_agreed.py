@@ -26,12 +26,16 @@ _FINISHED_MOST = 128
 class Agreed:
     """The questions that can be put to a connection; each takes its lock."""
 
-    __slots__ = ()
+    __slots__ = ("_given",)
 
     ptr: Any
     _lock: Any
     ctx: Handle
     server_side: bool
+    in_callback: bool
+    sni_unheard: bool
+    #: the contexts that it was given later
+    _given: list[Handle]
     #: what getpeercert() tells, where it cannot change any more
     _told: dict[str, Any] | None
 
@@ -81,6 +85,26 @@ class Agreed:
         with self._lock:
             if libssl.SSL_verify_client_post_handshake(self.ptr) == 0:
                 raise from_queue()
+
+    # --- the context
+
+    def expect_context(self, ctx: Handle) -> None:
+        """Be ready to get the settings of `ctx`, which lives as long as the connection then.
+
+        Names that are told stand in the memory of the context that they were agreed on with.
+
+        :raises ValueError: a handshake has chosen a certificate of the present one, and uses it.
+        """
+        if self.in_callback:
+            may_be_chosen = not self.sni_unheard
+        else:
+            may_be_chosen = libssl.SSL_want(self.ptr) == libssl.SSL_WRITING
+            may_be_chosen &= not libssl.SSL_is_init_finished(self.ptr)
+        if may_be_chosen:
+            raise ValueError("Cannot set context within handshake.")
+        given = getattr(self, "_given", [])
+        if ctx not in given:
+            self._given = [*given, ctx]
 
     # --- version and ciphers
 
@@ -212,7 +236,8 @@ class Agreed:
         if self.server_side:
             raise ValueError("Cannot set session for server-side SSLSocket.")
         with self._lock:
-            if libssl.SSL_is_init_finished(self.ptr):
+            # In its midst, OpenSSL would go on with the session that it frees here
+            if not libssl.SSL_in_before(self.ptr):
                 raise ValueError("Cannot set session after handshake.")
             if not libssl.SSL_set_session(self.ptr, session._handle.ptr):
                 raise from_queue()

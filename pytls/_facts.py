@@ -101,6 +101,9 @@ class Facts:
     def context(self) -> Any:
         """The `SSLContext`. Setting it, from an SNI callback, changes certificate and callbacks.
 
+        :raises TypeError: on setting: no context.
+        :raises ValueError: a certificate has been chosen, and the handshake goes on with it.
+
         Source: `ssl.SSLSocket.context`; SSL_set_SSL_CTX(3).
         """
         return self._context
@@ -112,7 +115,9 @@ class Facts:
             raise TypeError("The value must be a SSLContext")
         connection: Connection | None = self._sslobj
         if connection is not None:
-            connection.set_context(handle, hooks)
+            with connection._lock:
+                connection.expect_context(handle)
+                connection.set_context(handle, hooks)
         self._context = context
 
     @property

@@ -64,6 +64,8 @@ SSL_get_quiet_shutdown       = gil  (c_int,   SSL)
 SSL_get_shutdown             = gil  (c_int,   SSL)
 SSL_set_shutdown             = gil  (None,    SSL, c_int)
 SSL_is_init_finished         = gil  (c_int,   SSL, since=(1, 1, 0))
+SSL_in_before                = gil  (c_int,   SSL, since=(1, 1, 0))
+SSL_want                     = gil  (c_int,   SSL)
 SSL_state                    = gil  (c_int,   SSL, until=(1, 1, 0))
 SSL_ctrl                     = nogil(c_long,  SSL, c_int, c_long, ptr)
 SSL_set_read_ahead           = gil  (None,    SSL, c_int)
@@ -206,6 +208,7 @@ _SSL_CTRL_GET_SIGNATURE_NAME = 140
 _SSL_CTRL_GET_PEER_SIGNATURE_NAME = 141
 
 _SSL_ST_OK = 0x03  # 1.0.2: the handshake is done
+_SSL_ST_BEFORE = 0x4000  # 1.0.2: it has not begun
 
 SSL_MODE_AUTO_RETRY = 0x04
 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x02
@@ -217,6 +220,7 @@ SSL_VERIFY_POST_HANDSHAKE = 0x08
 
 PSK_MAX_IDENTITY_LEN, PSK_MAX_PSK_LEN = (256, 512) if FOUND >= (3, 0, 0) else (128, 256)
 
+SSL_WRITING = 2
 SSL_SENT_SHUTDOWN = 1
 SSL_RECEIVED_SHUTDOWN = 2
 SSL_TLSEXT_ERR_OK = 0
@@ -256,6 +260,9 @@ if not SSL_is_init_finished:  # 1.0.2: macros
 
     def SSL_is_init_finished(ssl: Any) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_state(ssl) == _SSL_ST_OK
+
+    def SSL_in_before(ssl: Any) -> Any:  # type: ignore[misc]  # the row of later releases
+        return SSL_state(ssl) & _SSL_ST_BEFORE
 
     def SSL_session_reused(ssl: Any) -> Any:  # type: ignore[misc]  # the row of later releases
         return SSL_ctrl(ssl, _SSL_CTRL_GET_SESSION_REUSED, 0, None)

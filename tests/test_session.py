@@ -94,6 +94,42 @@ def test_a_server_has_its_sessions_too(contexts_of_pytls: Contexts) -> None:
             pair.server.session = pair.server.session
 
 
+@pytest.mark.difference(
+    "connections",
+    "**`session` is set** before the handshake has begun, not in its midst, which may end the "
+    "process of `ssl`.",
+)
+def test_a_session_comes_before_the_handshake(
+    contexts_of_pytls: Contexts, tls_version: str
+) -> None:
+    """In its midst OpenSSL would go on with what it frees here: between two calls, and in one."""
+    session = a_session(contexts_of_pytls)
+    refused: list[Any] = []
+
+    def change(end: Any, *_: Any) -> None:
+        with pytest.raises(ValueError, match="Cannot set session"):
+            end.session = session
+        refused.append(end)
+
+    contexts_of_pytls.client._msg_callback = change
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = contexts_of_pytls.client.wrap_bio(back, there, server_hostname="localhost")
+    server = contexts_of_pytls.server.wrap_bio(there, back, server_side=True)
+    for end in client, server:
+        with pytest.raises(pytls.SSLWantReadError):
+            end.do_handshake()
+    flight = pytls.MemoryBIO()
+    flight.write(back.read())
+    while flight.pending:
+        change(client)
+        back.write(flight.read(100))
+        if flight.pending:
+            with pytest.raises(pytls.SSLWantReadError):
+                client.do_handshake()
+
+    assert len(refused) > 10
+
+
 def test_a_session_is_resumed_without_a_ticket_too(
     contexts_of_pytls: Contexts, tls_version: str
 ) -> None:
