@@ -15,7 +15,7 @@ from .implementations import BASELINE, NAMES
 from .rounds import FailedError, Runner, run_all
 from .workloads.registry import WORKLOADS, Workload, select
 
-MODULES = {"ssl": "ssl", "pytls": "pytls", "pyOpenSSL": "OpenSSL"}
+MODULES = {"ssl": "ssl", "pytls": "pytls", "pyOpenSSL": "OpenSSL", "bare": "pytls"}
 QUICK = {"rounds": 1, "slices": 2, "seconds": 0.04}
 FULL = {"rounds": 7, "slices": 4, "seconds": 0.15}
 
@@ -35,9 +35,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         dest="others",
         metavar="NAME",
         nargs="+",
-        default=list(NAMES[1:]),
+        default=["pytls", "pyOpenSSL"],
         choices=NAMES,
-        help="what to hold against ssl: pytls, pyOpenSSL (default: both, as installed)",
+        help="what to hold against ssl: pytls, pyOpenSSL (default: both, as installed); or bare, "
+        "the calls of C without what makes them safe, the least that ctypes can cost (not plotted)",
     )
     add("--quick", action="store_true", help="one short round, for a first look: under a minute")
     add("--rounds", type=int, help="how many rounds (7; quick: 1)")

@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 from . import credentials
 
-NAMES = ("ssl", "pytls", "pyOpenSSL")
+NAMES = ("ssl", "pytls", "pyOpenSSL", "bare")
 BASELINE = "ssl"
 
 
@@ -171,4 +171,6 @@ def load(name: str, folder: str) -> Module:
 
     :raises ImportError: it is not installed.
     """
-    return (PyOpenSSL if name == "pyOpenSSL" else Module)(name, folder)
+    if name == "pyOpenSSL":
+        return PyOpenSSL(name, folder)
+    return Module("benchmarks.bare" if name == "bare" else name, folder)

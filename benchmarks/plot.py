@@ -20,7 +20,7 @@ STYLE = "font: 12px sans-serif"
 
 def svg(results: Sequence[Result], names: Sequence[str], caption: str) -> str:
     """A picture of how many times as fast as the baseline each of the others is."""
-    others = [name for name in names if name != BASELINE]
+    others = [name for name in names if name in COLORS]
     ratios = {
         (row, name): quantile(result.ratios(name, BASELINE, result.workload.figure), 0.5)
         for row, result in enumerate(results)

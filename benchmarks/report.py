@@ -14,6 +14,7 @@ from .rounds import Result, quantile
 RELEASES = {
     "ssl": "import ssl; print(ssl.OPENSSL_VERSION)",
     "pytls": "import pytls; print(pytls.OPENSSL_VERSION)",
+    "bare": "import pytls; print(pytls.OPENSSL_VERSION)",
     "pyOpenSSL": "from OpenSSL import SSL; print(SSL.OpenSSL_version(0).decode())",
 }
 

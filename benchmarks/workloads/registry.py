@@ -57,8 +57,10 @@ class Workload(NamedTuple):
 
 
 WORKLOADS: dict[str, Workload] = {}
-ALL = "ssl pytls pyOpenSSL"
-MODULES = "ssl pytls"
+ALL = "ssl pytls pyOpenSSL bare"
+MODULES = "ssl pytls bare"
+COMPLETE = "ssl pytls pyOpenSSL"
+COMPLETE_MODULES = "ssl pytls"
 
 
 def workload(

@@ -8,18 +8,24 @@ import subprocess
 import sys
 from typing import Any
 
-from .registry import MODULES, Run, Site, workload
+from .registry import COMPLETE, COMPLETE_MODULES, Run, Site, workload
 
 DONT_KEEP = "PYTHONDONTWRITEBYTECODE"
 TIMED = "from time import process_time as now; t = now(); {}; print(now() - t)"
 
 
-@workload("import", "import", unit="s", reach=1.0, figure="own")
+@workload("import", "import", unit="s", reach=1.0, figure="own", who=COMPLETE)
 def importing(site: Site) -> Run:
     return _fresh(f"import {site.tls.module.__name__}")
 
 
-@workload("import-context", "import and a first SSLContext()", unit="s", figure="own", who=MODULES)
+@workload(
+    "import-context",
+    "import and a first SSLContext()",
+    unit="s",
+    figure="own",
+    who=COMPLETE_MODULES,
+)
 def importing_in_earnest(site: Site) -> Run:
     name = site.tls.module.__name__
     return _fresh(f"import {name} as m; m.SSLContext(m.PROTOCOL_TLS_CLIENT)")
@@ -38,7 +44,7 @@ def _fresh(code: str) -> Run:
     return run
 
 
-@workload("context", "SSLContext()", unit="/s")
+@workload("context", "SSLContext()", unit="/s", who=COMPLETE)
 def context(site: Site) -> Run:
     def run(turns: int) -> None:
         for _ in range(turns):
@@ -57,19 +63,21 @@ def _default_context(site: Site, cafile: Any) -> Run:
     return run
 
 
-@workload("default-context", "create_default_context()", unit="/s", reach=50)
+@workload("default-context", "create_default_context()", unit="/s", reach=50, who=COMPLETE)
 def default_context(site: Site) -> Run:
     return _default_context(site, None)
 
 
-@workload("default-context-cafile", "create_default_context(cafile=…)", unit="/s", reach=50)
+@workload(
+    "default-context-cafile", "create_default_context(cafile=…)", unit="/s", reach=50, who=COMPLETE
+)
 def default_context_cafile(site: Site) -> Run:
     import ssl
 
     return _default_context(site, ssl.get_default_verify_paths().cafile)
 
 
-@workload("getpeercert", "getpeercert()", unit="/s", reach=10, who=MODULES)
+@workload("getpeercert", "getpeercert()", unit="/s", reach=10, who=COMPLETE_MODULES)
 def getpeercert(site: Site) -> Run:
     connection = site.connect("greet")
 
@@ -80,7 +88,15 @@ def getpeercert(site: Site) -> Run:
     return run
 
 
-@workload("memory", "memory of an idle connection", unit="B", reach=1.0, figure="own", turns=1000)
+@workload(
+    "memory",
+    "memory of an idle connection",
+    unit="B",
+    reach=1.0,
+    figure="own",
+    turns=1000,
+    who=COMPLETE,
+)
 def idle(site: Site) -> Run:
     connection_context = site.tls.client_context("1.3")
     connections = [site.tls.connect(connection_context, site.plain("greet")) for _ in range(10)]
