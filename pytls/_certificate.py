@@ -49,7 +49,9 @@ def decode(certificate: bytes) -> dict[str, Any]:
 
     Source: `ssl.SSLSocket.getpeercert`; RFC 5280 §4.
     """
-    return dict(_decode(certificate))
+    # What is told of one takes up to thirty times its size; and no peer is to fill the memory
+    read = _decode if len(certificate) < 8192 else _decode.__wrapped__
+    return dict(read(certificate))
 
 
 @lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ import pytest
 from certificates import parsed
 from expected import PRINTS_AS, SAME_LIBRARY
 
+from pytls import _certificate
 from pytls import _libcrypto as libcrypto
 
 TELLS_BIT_STRINGS = sys.version_info >= (3, 10)  # `ssl` raised SSLError before
@@ -209,6 +210,16 @@ def test_an_object_identifier_without_text_raises_ssl_error() -> None:
     long = der.seq(der.tlv(0x06, b"\x2a" + b"\1" * 700), der.tlv(der.UTF8, b"v"))
     told = ours(der.certificate(subject=der.name(long)))
     assert told is ssl.SSLError or PRINTS_AS < 2
+
+
+def test_a_large_certificate_is_not_kept() -> None:
+    """Whoever shows many of them fills nobody's memory."""
+    _certificate._decode.cache_clear()
+    many = [
+        der.certificate(der.san(*[der.dns(b"")] * 5000), serial=der.integer(n)) for n in range(9)
+    ]
+    assert [len(ours(octets)["subjectAltName"]) for octets in many] == [5000] * 9
+    assert not _certificate._decode.cache_info().currsize
 
 
 def test_names_larger_than_any_cache_are_told() -> None:
