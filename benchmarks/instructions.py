@@ -35,8 +35,11 @@ def table(folder: str, workloads: Sequence[Workload], names: Sequence[str]) -> s
             continue
         counts = {name: _a_turn(folder, workload, name) for name in mine}
         row = f"{workload.title:36}{counts[BASELINE]:20,.0f}"
-        for name in mine[1:]:
-            row += f"{counts[name]:12,.0f} ({short(counts[BASELINE] / counts[name])})".rjust(20)
+        for name in names[1:]:
+            cell = ""
+            if name in counts:
+                cell = f"{counts[name]:,.0f} ({short(counts[BASELINE] / counts[name])})"
+            row += cell.rjust(20)
         rows.append(row)
         print(row, file=sys.stderr)
     return "\n".join(rows)
