@@ -167,7 +167,7 @@ class Agreed:
             libssl.SSL_get0_alpn_selected(self.ptr, byref(address), byref(length))
             if not address.value:
                 return None
-            return string_at(address.value, length.value).decode("ascii")
+            return string_at(address.value, length.value).decode()
 
     def group(self) -> str | None:
         """`ssl.SSLSocket.group`; SSL_get0_group_name(3)"""

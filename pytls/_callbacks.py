@@ -132,6 +132,7 @@ def _fail_closed(answer: int) -> Callable[[Callable[..., int]], Callable[..., in
 
 
 def _on_servername(ssl: int, alert: Any, _: Any) -> int:
+    failure = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
     try:
         connection, hook = _find_hook(ssl, "servername")
         answer = None
@@ -143,6 +144,7 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
             name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
             name = name and name.decode("ascii")
             connection.sni_unheard = True
+            failure = AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
             answer = _ask(connection, hook, owner, name, connection.context)
         if answer is None:
             if connection is not None:
@@ -150,7 +152,7 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
             return C.SSL_TLSEXT_ERR_OK
     except BaseException as error:  # noqa: BLE001  # nothing may unwind through C
         report(error)
-        alert[0] = AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
+        alert[0] = failure
         return C.SSL_TLSEXT_ERR_ALERT_FATAL
     try:
         alert[0] = int(answer.__index__())
@@ -311,10 +313,12 @@ def _on_psk_client(
     ssl: int, hint: bytes | None, identity: int, most_identity: int, psk: int, most_psk: int
 ) -> int:
     connection, hook = _find_hook(ssl, "psk_client")
-    if hook is None:
+    if hook is None or not _is_text(hint):
         return 0
-    name, key = _ask(connection, hook, hint.decode("utf-8") if hint is not None else None)
-    encoded = str.encode(name, "utf-8") if name is not None else b""
+    name, key = _ask(connection, hook, hint.decode("utf-8") if hint else None)
+    if isinstance(name, str):
+        name = str.encode(name, "utf-8")
+    encoded = b"" if name is None else _octets(name)
     if len(encoded) + 1 > most_identity:
         return 0
     memmove(identity, encoded + b"\0", len(encoded) + 1)
@@ -389,9 +393,17 @@ def _on_psk_server(ssl: int, identity: bytes | None, psk: int, most_psk: int) ->
 def _find_key(ssl: int, identity: bytes | None) -> bytes:
     """What a server's callback answers; nothing where there is none."""
     connection, hook = _find_hook(ssl, "psk_server")
-    if hook is None:
+    if hook is None or not _is_text(identity):
         return b""
     return _octets(_ask(connection, hook, identity.decode("utf-8") if identity else None))
+
+
+def _is_text(said: bytes | None) -> bool:
+    """Whether a peer's words are UTF-8. What is not is unknown, and a ticket's name is seldom."""
+    try:
+        return said is None or said.decode("utf-8") is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _octets(key: Any) -> bytes:

@@ -18,7 +18,7 @@ from ._change import replace
 from ._guise import guise
 from ._later import Later
 from ._protocol import DEPRECATED, deprecated, new_context
-from ._queue import from_queue, refusal, take
+from ._queue import refusal, take
 from ._roots import Roots
 from ._types import Any, Callable, Iterable
 from ._verification import Verification
@@ -398,13 +398,15 @@ class SSLContext(Verification, Algorithms, Versions):
             An empty key refuses.
         :param identity_hint: what clients are told.
         :raises SSLError: on a client's context.
+        :raises ValueError: the hint is too long.
 
         Source: `ssl.SSLContext.set_psk_server_callback`; RFC 4279.
         """
         self._check_psk(callback, _SSLMethod.PROTOCOL_TLS_CLIENT, "server", "client")
         hint = None if identity_hint is None else text(identity_hint, "set_psk_server_callback")
         if replace(self._handle, libssl.SSL_CTX_use_psk_identity_hint, hint) != 1:
-            raise from_queue()
+            take()
+            raise ValueError("failed to set identity hint")
         self._hooks.psk_server = callback
         set_psk_server_callback(self._handle.ptr, callback is not None)
 

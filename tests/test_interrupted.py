@@ -236,7 +236,6 @@ def test_no_key_of_a_context_that_came_by_sni(
 
 @psk
 @pytest.mark.parametrize("version", ["TLSv1_2", pytest.param("TLSv1_3", marks=tls13)])
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a ticket's name
 def test_resuming_and_certificates_beside_pre_shared_keys(pki: Pki, version: str) -> None:
     """Callbacks that refuse, or are not asked, stand in nobody's way."""
     contexts = Contexts(
