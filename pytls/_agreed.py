@@ -33,7 +33,7 @@ class Agreed:
     ctx: Handle
     server_side: bool
     in_callback: bool
-    sni_unheard: bool
+    sni_unheard: Any
     #: the contexts that it was given later
     _given: list[Handle]
     #: what getpeercert() tells, where it cannot change any more

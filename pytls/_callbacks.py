@@ -32,8 +32,14 @@ goes on with whatever answer it finds.
 """
 
 
+ASKED = "asked"
+"""What a connection's `sni_unheard` is until the callback has answered: from then on, it must."""
+
+
 def is_unheard(connection: Any) -> bool:
     """Whether a handshake that is done was decided by what memory held, and not by a callback."""
+    if connection.sni_unheard == ASKED:
+        return True
     if connection.sni_unheard and connection.hooks.servername is not None:
         return True
     if not connection.psk_unheard:
@@ -143,7 +149,9 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
                 return C.SSL_TLSEXT_ERR_ALERT_FATAL
             name = C.SSL_get_servername(ssl, C.TLSEXT_NAMETYPE_host_name)
             name = name and name.decode("ascii")
-            connection.sni_unheard = True
+            connection.sni_unheard = ASKED
+            if connection.raised is None:
+                connection.raised = UNHEARD
             failure = AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE
             answer = _ask(connection, hook, owner, name, connection.context)
         if answer is None:

@@ -215,6 +215,39 @@ def test_a_server_that_does_not_hear_of_the_version(
     assert all(isinstance(outcome, pytls.SSLError) for outcome in outcomes)
 
 
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "late"])
+def test_a_refusal_by_sni_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, pki: Pki, tls_version: str, is_late: bool
+) -> None:
+    """A callback has given a context without one, and raised: it has to answer all the same.
+
+    It may be set when the connection is there already.
+    """
+
+    def report(_: BaseException) -> None:
+        raise InterruptedError  # in the place of a signal's
+
+    monkeypatch.setattr(_callbacks, "report", report)
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    first, second = server_context(pytls, pki), server_context(pytls, pki)
+
+    def refuse(end: Any, *_: Any) -> None:
+        end.context = second
+        raise PermissionError
+
+    if not is_late:
+        first.sni_callback = refuse
+    near, far = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = client_context(pytls, pki, tls_version)
+    ends = client.wrap_bio(near, far, server_hostname="localhost"), first.wrap_bio(far, near, True)
+    first.sni_callback = refuse
+    outcome = handshake(*ends)[1]
+
+    assert isinstance(outcome, pytls.SSLError)
+    with pytest.raises(pytls.SSLError):
+        ends[1].write(b"secret")
+
+
 @psk
 @pytest.mark.parametrize("version", ["TLSv1_2", pytest.param("TLSv1_3", marks=tls13)])
 def test_no_key_of_a_context_that_came_by_sni(
