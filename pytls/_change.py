@@ -113,6 +113,10 @@ def _after_fork() -> None:
     _changing = RLock()
     for handle in list(_all):
         handle.copying = RLock()
+    # Let the child close what it has, whatever other threads were about
+    renewed: dict[Any, Any] = {}
+    for connection in list(connections.values()):
+        connection._renew_locks(renewed)
 
 
 if hasattr(os, "register_at_fork"):

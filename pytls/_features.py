@@ -71,6 +71,9 @@ STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 # 1.0.2 is called with the interpreter's lock kept: who waits in it stops every thread
 MAY_WAIT = FOUND >= (1, 1, 0)
 
+# After a fatal error, a connection goes on with what it finds: CVE-2017-3737 is of this kind
+ENDS_UNNOTICED = FOUND < (1, 1, 0)
+
 # Waiting for the peer's close_notify, data that nobody has read is an error
 SHUTDOWN_REFUSES_DATA = FOUND >= (1, 1, 1)
 

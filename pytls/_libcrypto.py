@@ -59,7 +59,12 @@ BIO_new                      = gil  (BIO,     BIO_METHOD)
 BIO_new_mem_buf              = gil  (BIO,     ptr, c_int)                 # borrows the bytes
 BIO_free                     = gil  (c_int,   BIO)
 BIO_up_ref                   = gil  (c_int,   BIO, since=(1, 1, 0))
-BIO_ctrl                     = gil  (c_long,  BIO, c_int, c_long, ptr)
+BIO_f_buffer                 = gil  (BIO_METHOD)
+BIO_push                     = gil  (BIO,     BIO, BIO)                   # takes the second over
+BIO_pop                      = gil  (BIO,     BIO)                        # gives it back
+BIO_test_flags               = gil  (c_int,   BIO, c_int)
+BIO_int_ctrl                 = gil  (c_long,  BIO, c_int, c_long, c_int)
+BIO_ctrl                     = nogil(c_long,  BIO, c_int, c_long, ptr, errno=True)
 BIO_read                     = gil  (c_int,   BIO, ptr, c_int, hot=True)
 BIO_write                    = gil  (c_int,   BIO, ptr, c_int, hot=True)
 BIO_ctrl_pending             = gil  (c_size_t, BIO, hot=True)
@@ -199,9 +204,28 @@ if not BIO_up_ref:  # 1.0.2: fields of structs
         X509_STORE_get0_objects,
     )
 
+_BIO_CTRL_FLUSH = 11
+_BIO_C_SET_BUFF_SIZE = 117
 _BIO_C_SET_BUF_MEM_EOF_RETURN = 130
+_BIO_FLAGS_SHOULD_RETRY = 0x08
+_FOR_WRITING = 1
 _BIO_CTRL_GET_KTLS_SEND = 73
 _BIO_CTRL_GET_KTLS_RECV = 76
+
+
+def BIO_flush(bio: Any) -> bool:
+    """Whether all has gone that was gathered. BIO_flush(3)"""
+    return bool(BIO_ctrl(bio, _BIO_CTRL_FLUSH, 0, None) > 0)
+
+
+def BIO_should_retry(bio: Any) -> bool:
+    """Whether what it could not do may be done later. BIO_should_retry(3)"""
+    return bool(BIO_test_flags(bio, _BIO_FLAGS_SHOULD_RETRY))
+
+
+def BIO_set_write_buffer_size(bio: Any, size: int) -> bool:
+    """Whether there is room for `size` bytes. BIO_f_buffer(3)"""
+    return bool(BIO_int_ctrl(bio, _BIO_C_SET_BUFF_SIZE, size, _FOR_WRITING) > 0)
 
 
 def BIO_set_mem_eof_return(bio: Any, value: int) -> None:

@@ -48,6 +48,7 @@ SSL_new                      = gil  (SSL,     SSL_CTX)
 SSL_free                     = nogil(None,    SSL)
 SSL_set_fd                   = gil  (c_int,   SSL, c_int)
 SSL_set_bio                  = gil  (None,    SSL, BIO, BIO)              # takes both over
+SSL_set0_wbio                = gil  (None,    SSL, BIO, since=(1, 1, 0))  # takes it over
 SSL_set_connect_state        = gil  (None,    SSL)
 SSL_set_accept_state         = gil  (None,    SSL)
 SSL_do_handshake             = nogil(c_int,   SSL, hot=True, errno=True)

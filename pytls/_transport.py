@@ -11,11 +11,12 @@ from time import monotonic
 from ._arguments import RECORD, flat, let_go, readable
 from ._change import connections
 from ._facts import Facts
+from ._gather import WANT_WRITE
 from ._queue import eof, want
 from ._types import Any, TypeVar
 from ._wait import Waiter, set_blocking
 from .bio import renew
-from .connection import NOTHING, WANT_WRITE, Connection
+from .connection import NOTHING, Connection
 from .errors import SSLWantWriteError
 
 _S = TypeVar("_S", bound="Transport")

@@ -12,7 +12,6 @@ stop a writer.
 
 from __future__ import annotations
 
-import os
 import weakref
 from ctypes import c_size_t, get_errno, memmove, set_errno
 from errno import EAGAIN, EWOULDBLOCK
@@ -24,8 +23,9 @@ from . import _libssl as libssl
 from ._agreed import Agreed
 from ._arguments import RECORD, RECORD_SIZE, SHORT, array, fresh, pointer, spare
 from ._callbacks import UNHEARD, Hooks, is_unheard
-from ._change import Shared, connections, copy, outside, register
-from ._features import SHUTDOWN_REFUSES_DATA
+from ._change import Shared, copy, outside, register
+from ._features import ENDS_UNNOTICED, SHUTDOWN_REFUSES_DATA
+from ._gather import LARGE, WANT_WRITE, write_large
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, ERR_clear_error
 from ._libssl import (
@@ -39,7 +39,7 @@ from ._libssl import (
     SSL_write_short,
 )
 from ._python import TELLS_ERRNO
-from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, from_queue, from_ssl, take
+from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, eof, from_queue, from_ssl, take
 from ._types import Any, Callable
 from ._verification import name_peer
 from .bio import BIO, renew
@@ -47,7 +47,6 @@ from .constants import SSLErrorNumber
 from .errors import SSLError
 
 WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
-WANT_WRITE = -int(SSLErrorNumber.SSL_ERROR_WANT_WRITE)
 _WANTS = (-WANT_READ, -WANT_WRITE)
 _ZERO_RETURN = int(SSLErrorNumber.SSL_ERROR_ZERO_RETURN)
 
@@ -94,7 +93,9 @@ class Connection(Agreed):
         "_told",
         "awaits_answer",
         "ctx",
+        "ended",
         "feed",
+        "gatherer",
         "hooks",
         "in_callback",
         "in_memory",
@@ -136,6 +137,8 @@ class Connection(Agreed):
         self._more_there = False
         #: whether something was sent since, and nothing is left of what came before
         self.awaits_answer = False
+        #: in the midst of a large write, what its records go through
+        self.gatherer: Any = None
         #: how many bytes came last: the next ones are likely to be as many
         self._last = 0
         self.ctx = ctx
@@ -150,6 +153,8 @@ class Connection(Agreed):
             self.raised = UNHEARD
         #: whether a callback of the program's own is running
         self.in_callback = False
+        #: whether an error has ended it for good; `in_callback` then stays true
+        self.ended = False
         self.server_side = server_side
         self.server_hostname = server_hostname
 
@@ -190,6 +195,7 @@ class Connection(Agreed):
         ended = BIO(libcrypto.BIO_new_mem_buf(b"", 0))
         with self._lock:
             libssl.SSL_set_bio(self.ptr, ended.ptr, ended.give())
+            self.gatherer = None  # freed with what stood below it
 
     def set_context(self, ctx: Shared, hooks: Hooks) -> None:
         """Change the certificate and hooks to another context's. SSL_set_SSL_CTX(3)"""
@@ -336,7 +342,10 @@ class Connection(Agreed):
             if not size:
                 # SSL_write(3): with nothing to write its answer is undefined
                 return self._write_nothing()
-            count: int = (SSL_write if size > SHORT else SSL_write_short)(self.ptr, data, size)
+            if size < LARGE and self.gatherer is None:
+                count: int = (SSL_write if size > SHORT else SSL_write_short)(self.ptr, data, size)
+            else:
+                count = write_large(self, data, size)
             if count > 0:
                 if self.in_memory:
                     self._deliver(size)
@@ -347,7 +356,7 @@ class Connection(Agreed):
                 if self.raised:
                     self._raise_from_callback()
                 return count
-            code = SSL_get_error(self.ptr, count)
+            code = SSL_get_error(self.ptr, count) if count >= -1 else -count
             if code == -WANT_READ and self.unfed:  # in the midst of a handshake
                 self.feed()
                 return self.write(data, size)
@@ -457,6 +466,11 @@ class Connection(Agreed):
                 return -again
             if reading and again == _ZERO_RETURN and self._peer_has_closed():
                 return DONE
+        if ENDS_UNNOTICED and code == SSLErrorNumber.SSL_ERROR_SSL:
+            # Neither a refused peer nor a forged record may be followed by data. A write is another
+            # matter: it may have been called wrongly
+            self.ended = reading or not libssl.SSL_is_init_finished(self.ptr)
+            self.in_callback = self.ended
         if not tells_errno or not self.on_socket or c_errno in (EAGAIN, EWOULDBLOCK):
             c_errno = 0
         raise from_ssl(code, ret, packed, c_errno, self)
@@ -476,15 +490,7 @@ class Connection(Agreed):
             raise error
 
     def _in_use(self) -> Exception:
+        if self.ended:
+            self._raise_from_callback()
+            return eof()
         return RuntimeError("a callback cannot go on with the connection that has called it")
-
-
-def _after_fork() -> None:
-    """In a forked child: let it close what it has, whatever other threads were about."""
-    renewed: dict[Any, Any] = {}
-    for connection in list(connections.values()):
-        connection._renew_locks(renewed)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

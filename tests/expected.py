@@ -34,6 +34,9 @@ STRICT_WANTS_AKID = features.NEW_ERROR_CODES
 #: words for.
 PEER = pytls if sys.implementation.name == "pypy" else ssl
 
+#: the reasons that are told of a record that was changed on its way: from 3.2 on, another layer's
+BAD_MAC = ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")
+
 #: what is unusual in a certificate is printed otherwise: 0 before 1.1.0, 1 before 3.0, 2 since
 PRINTS_AS = features.HAS_VERSION_BOUNDS + features.NEW_ERROR_CODES
 

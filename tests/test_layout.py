@@ -35,7 +35,7 @@ LAYERS = """
     _change
     bio rand session _certificate _protocol
     _callbacks
-    x509 _credentials
+    x509 _credentials _gather
     _agreed _chain _throwaway
     _algorithms _trust _versions
     _roots

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Callable, NamedTuple
 
 import pytest
-from expected import cipher
+from expected import BAD_MAC, cipher
 from outcomes import same
 from peers import RECORD, Background, Contexts, Sides, client_context, server_context
 from pki import HOSTNAME, Pki
@@ -204,7 +204,7 @@ def test_what_came_before_a_bad_record_is_read(pipe: Pipe, sides: Sides, bad: in
     with pytest.raises(sides.server.SSLError) as caught:
         read_on()
 
-    assert caught.value.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+    assert caught.value.reason in BAD_MAC
     assert bytes(received) == b"".join(sent[:bad])
     for call in (lambda: pipe.server.tls.read(1 << 20), lambda: pipe.server.tls.write(b"more")):
         with pytest.raises(sides.server.SSLError):
