@@ -52,7 +52,9 @@ RELEASING = r"""
     SSL_CTX_use_(certificate|PrivateKey)\w*
 """
 
-CALLED_BY_MACROS = ["BIO_ctrl", "SSL_ctrl", "SSL_CTX_ctrl", "SSL_CTX_callback_ctrl", "SSL_state"]
+CALLED_BY_MACROS = (
+    "BIO_ctrl BIO_int_ctrl BIO_test_flags SSL_ctrl SSL_CTX_ctrl SSL_CTX_callback_ctrl SSL_state"
+).split()
 
 # Functions that do more or less than the macro, and take other arguments.
 OWN_ARGUMENTS = {"SSL_CTX_set1_groups", "SSL_CTX_set_ecdh_auto", "SSL_get0_signature_name"}
