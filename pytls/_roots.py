@@ -88,16 +88,16 @@ class Roots:
         present = libssl.SSL_CTX_get_cert_store(ctx)
         C.X509_STORE_up_ref(present)
         self._kept = STORE(present)
-        libssl.SSL_CTX_set1_cert_store(ctx, parsed.store.ptr)
-        self._shared = parsed
         self._may_share = False
+        self._shared = parsed
+        libssl.SSL_CTX_set1_cert_store(ctx, parsed.store.ptr)
         return True
 
     def own(self) -> None:
         """Let the context have a store that is no other's, to be added to."""
         with _lock:
             self._may_share = False
-            parsed, self._shared = self._shared, None
+            parsed = self._shared
             if parsed is None:
                 return
             store = STORE(C.X509_STORE_new())
@@ -119,6 +119,8 @@ class Roots:
                 libssl.SSL_CTX_set_default_verify_dir(self._context.ptr)
                 if libssl.SSL_CTX_set_default_verify_store:
                     libssl.SSL_CTX_set_default_verify_store(self._context.ptr)
+            # At last: who is interrupted, and loads again, is not to add to the store of all
+            self._shared = None
 
 
 def _parse(places: tuple[Any, ...], load: Callable[[Any], int], is_default: bool) -> _Parsed | None:
@@ -165,3 +167,12 @@ def _default_places() -> tuple[str, ...]:
 
 def _default(variable: Callable[[], bytes], place: Callable[[], bytes]) -> str:
     return os.environ.get(os.fsdecode(variable())) or os.fsdecode(place())
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603  # a thread that the child does not have may hold it
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

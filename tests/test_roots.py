@@ -70,6 +70,30 @@ def test_the_same_file_is_parsed_once(pki: Pki) -> None:
     handshake(second, pki)
 
 
+@shares
+@pytest.mark.parametrize(
+    "where", ["X509_STORE_new", "X509_STORE_add_cert", "SSL_CTX_set_cert_store"]
+)
+def test_what_is_added_after_an_interruption_no_other_sees(
+    where: str, pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's exception comes up while the store of all is copied; one tries again."""
+
+    def interrupt(*_: Any) -> Any:
+        raise InterruptedError
+
+    first, second = believing(cafile=pki.ca), believing(cafile=pki.ca)
+    module = libssl if where.startswith("SSL") else _roots.C
+    with monkeypatch.context() as patch:
+        patch.setattr(module, where, interrupt)
+        with pytest.raises(InterruptedError):
+            second.load_verify_locations(cafile=pki.ca_of_others)
+    second.load_verify_locations(cafile=pki.ca_of_others)
+
+    assert len(second.get_ca_certs()) == 2
+    assert len(first.get_ca_certs()) == 1
+
+
 @pytest.mark.parametrize("kind", ["cafile", "cadata", "capath", "default"])
 def test_what_one_adds_no_other_sees(kind: str, pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whatever way it is added, to the first one or to a later one."""
