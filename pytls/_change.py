@@ -33,16 +33,19 @@ _PATIENCE = 0.01  # seconds until a busy connection is looked at again
 class Shared(Handle):
     """Own a C object whose settings connections copy."""
 
-    __slots__ = ("copying", "used")
+    __slots__ = ("copying", "loading", "used")
 
     #: held while a setting is replaced and while they are copied
     copying: Any
+    #: held while a certificate and its key are loaded
+    loading: Any
     #: whether any connection has copied them
     used: bool
 
     def __init__(self, address: int | None) -> None:
         super().__init__(address)
         self.copying = RLock()
+        self.loading = RLock()
         self.used = False
         _all.add(self)
 
@@ -113,6 +116,7 @@ def _after_fork() -> None:
     _changing = RLock()
     for handle in list(_all):
         handle.copying = RLock()
+        handle.loading = RLock()
     # Let the child close what it has, whatever other threads were about
     renewed: dict[Any, Any] = {}
     for connection in list(connections.values()):

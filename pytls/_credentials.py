@@ -81,11 +81,10 @@ def _without(lock: Any, function: Callable[[], Any]) -> Any:
         lock.acquire()
 
 
-def load_cert_chain(handle: Shared, turn: Any, certfile: Any, keyfile: Any, password: Any) -> None:
+def load_cert_chain(handle: Shared, certfile: Any, keyfile: Any, password: Any) -> None:
     """`ssl.SSLContext.load_cert_chain` on the handle of the `SSL_CTX`.
 
-    :param turn: the context's lock: there is one place for a password's function, and one for
-        what is being loaded.
+    One at a time: there is one place for a password's function, and one for what is being loaded.
 
     SSL_CTX_use_certificate_chain_file(3), SSL_CTX_use_PrivateKey_file(3),
     SSL_CTX_check_private_key(3)
@@ -96,7 +95,7 @@ def load_cert_chain(handle: Shared, turn: Any, certfile: Any, keyfile: Any, pass
     if callable(password):
         password = partial(_without, handle.copying, password)
     asked = None if password is None else _Password(password)
-    with turn, handle.copying:
+    with handle.loading, handle.copying:
         if asked is None:
             _load(ctx, certificate, key, None)
             return

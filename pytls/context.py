@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from threading import RLock
 
 from . import _credentials
 from . import _features as features
@@ -75,7 +74,6 @@ class SSLContext(Verification, Algorithms, Versions):
     _protocol: int
     _post_handshake_auth: bool
     _keylog_filename: Any
-    _loading: Any
 
     def __new__(cls, protocol: Any = None, *args: Any, **kwargs: Any) -> Any:
         """See the class."""
@@ -94,7 +92,6 @@ class SSLContext(Verification, Algorithms, Versions):
         self._handle = new_context(self._protocol)
         self._roots = Roots(self._handle)
         self._hooks = Hooks(weakref.ref(self))
-        self._loading = RLock()
         self._check_hostname = False
         self._post_handshake_auth = False
         self._keylog_filename = None
@@ -212,7 +209,7 @@ class SSLContext(Verification, Algorithms, Versions):
 
         Source: `ssl.SSLContext.load_cert_chain`; SSL_CTX_use_certificate_chain_file(3).
         """
-        _credentials.load_cert_chain(self._handle, self._loading, certfile, keyfile, password)
+        _credentials.load_cert_chain(self._handle, certfile, keyfile, password)
 
     # --- sessions
 
