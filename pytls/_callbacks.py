@@ -333,6 +333,30 @@ def _on_psk_client(
     return _put_key(psk, _octets(key), most_psk)
 
 
+def set_psk_client_callback(ctx: Any, is_set: bool) -> None:
+    """Have OpenSSL ask `Hooks.psk_client`, or nobody.
+
+    In TLS 1.3 a client may have to say its hello twice, and is asked as often: each time another
+    callback, which knows no key, is called first, and notes that an answer is awaited.
+
+    SSL_CTX_set_psk_client_callback(3), SSL_CTX_set_psk_use_session_callback(3); RFC 8446 §4.1.4
+    """
+    by_bytes, by_hello = (
+        trampoline(kind) if is_set else None for kind in ("psk_client", "psk_use")
+    )
+    if C.SSL_CTX_set_psk_use_session_callback:
+        C.SSL_CTX_set_psk_use_session_callback(ctx, by_hello)
+    C.SSL_CTX_set_psk_client_callback(ctx, by_bytes)
+
+
+@_fail_closed(0)
+def _on_psk_use(ssl: int, *_: Any) -> int:
+    connection = connections.get(ssl)
+    if connection is not None:
+        connection.psk_unheard = True
+    return 1
+
+
 def set_psk_server_callback(ctx: Any, is_set: bool) -> None:
     """Have OpenSSL ask `Hooks.psk_server`, or nobody.
 
@@ -435,6 +459,7 @@ _makers: dict[str, Callable[[], Any]] = {
     "psk_client": lambda: C.psk_client_cb(_on_psk_client),
     "psk_server": lambda: C.psk_server_cb(_on_psk_server),
     "psk_session": lambda: C.psk_session_cb(_on_psk_session),
+    "psk_use": lambda: C.psk_use_cb(_on_psk_use),
     "psk_version": lambda: C.cert_cb(_on_psk_version),
     "servername": lambda: C.servername_cb(_on_servername),
 }

@@ -12,7 +12,14 @@ from . import _libssl as libssl
 from . import _python as python
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, text
-from ._callbacks import Hooks, close_keylog, open_keylog, set_psk_server_callback, trampoline
+from ._callbacks import (
+    Hooks,
+    close_keylog,
+    open_keylog,
+    set_psk_client_callback,
+    set_psk_server_callback,
+    trampoline,
+)
 from ._change import replace
 from ._guise import guise
 from ._later import Later
@@ -383,8 +390,7 @@ class SSLContext(Verification, Algorithms, Versions):
         """
         self._check_psk(callback, _SSLMethod.PROTOCOL_TLS_SERVER, "client", "server")
         self._hooks.psk_client = callback
-        function = None if callback is None else trampoline("psk_client")
-        libssl.SSL_CTX_set_psk_client_callback(self._handle.ptr, function)
+        set_psk_client_callback(self._handle.ptr, callback is not None)
 
     def set_psk_server_callback(
         self, callback: Callable[..., Any] | None, identity_hint: str | None = None

@@ -32,6 +32,7 @@ CALLBACKS = {
     "psk_client_cb": ("SSL_CTX_set_psk_client_callback", 1),
     "psk_server_cb": ("SSL_CTX_set_psk_server_callback", 1),
     "psk_session_cb": ("SSL_CTX_set_psk_find_session_callback", 1),
+    "psk_use_cb": ("SSL_CTX_set_psk_use_session_callback", 1),
     "cert_cb": ("SSL_CTX_set_cert_cb", 1),
 }
 

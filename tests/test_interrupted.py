@@ -183,6 +183,36 @@ def test_nobody_gets_in_by_an_interrupted_callback(
 
 @psk
 @tls13
+def test_the_second_of_two_answers_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch, pki: Pki
+) -> None:
+    """A server that knows what memory holds has a client say its hello twice. RFC 8446 §4.1.4"""
+    asked: list[Any] = []
+
+    def once(*arguments: Any) -> int:
+        asked.append(arguments)
+        answer = _callbacks._on_psk_client if len(asked) == 1 else client_memory
+        return answer(*arguments)
+
+    monkeypatch.setitem(_callbacks._made, "psk_client", _libssl.psk_client_cb(once))
+    client, server = psk_ends("TLSv1_3")
+    client.context.set_psk_client_callback(lambda _: ("somebody", b"unknown to the server"))
+    server.context.load_cert_chain(pki.server.both)
+    server.context.set_ecdh_curve("secp384r1")
+    server.context.set_ciphersuites("TLS_AES_128_GCM_SHA256")
+    server.context.set_psk_server_callback(lambda _: KEY if len(asked) == 2 else b"")
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    ends = client.context.wrap_bio(back, there), server.context.wrap_bio(there, back, True)
+    outcome = handshake(*ends)[0]
+
+    assert len(asked) == 2
+    assert isinstance(outcome, pytls.SSLError)
+    with pytest.raises(pytls.SSLError):
+        ends[0].write(b"secret")
+
+
+@psk
+@tls13
 @pytest.mark.parametrize("answer", [1, -1, 0x7F00])
 def test_a_server_of_tls13_has_no_key_to_find_in_memory(
     monkeypatch: pytest.MonkeyPatch, answer: int
