@@ -12,7 +12,7 @@ a connection's first, in a callback, is `outside` of OpenSSL, and is not waited 
 from __future__ import annotations
 
 import os
-from threading import RLock
+from _thread import RLock
 from weakref import WeakSet, WeakValueDictionary
 
 from ._handle import Handle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from weakref import ref
 
 from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
@@ -31,7 +32,7 @@ def check_arguments(
             raise ValueError("server_hostname can only be specified in client mode")
         if session is not None:
             raise ValueError("session can only be specified in client mode")
-    if context.check_hostname and not server_hostname:
+    if context._check_hostname and not server_hostname:
         raise ValueError("check_hostname requires server_hostname")
 
 
@@ -53,16 +54,16 @@ class Facts:
     ) -> _C:
         """A connection of the context that speaks to nobody yet."""
         context = self._context
-        check_side(context.protocol, server_side)
+        check_side(context._protocol, server_side)
         connection = engine(
             context._handle,
             context._hooks,
             server_side,
             server_hostname,
-            context.check_hostname,
-            context.post_handshake_auth,
+            context._check_hostname,
+            context._post_handshake_auth,
         )
-        connection.owner = self
+        connection.owner = ref(self)
         if session is not None:
             connection.session = session
         return connection

@@ -58,7 +58,7 @@ def _count() -> None:
     :raises AssertionError: from then on, when something is given back that is not there.
     """
     global made  # noqa: PLW0603  # as its text says
-    from threading import RLock
+    from _thread import RLock
 
     counts = made = {}
     lock = RLock()

@@ -8,7 +8,7 @@ copy first. What has changed on disk is read anew.
 from __future__ import annotations
 
 import os
-from threading import RLock
+from _thread import RLock
 from time import time
 
 from . import _libcrypto as C

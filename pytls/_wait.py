@@ -6,7 +6,7 @@ import math
 import os
 import select
 import sys
-from threading import RLock
+from _thread import RLock
 
 from ._types import Any
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from collections import deque
 from ctypes import c_ssize_t
-from threading import RLock
 
 from . import _libcrypto as C
 from ._arguments import (

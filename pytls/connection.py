@@ -12,11 +12,10 @@ stop a writer.
 
 from __future__ import annotations
 
-import weakref
+from _thread import RLock
 from ctypes import c_size_t, get_errno, memmove, set_errno
 from errno import EAGAIN, EWOULDBLOCK
 from io import BytesIO
-from threading import RLock
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
@@ -39,18 +38,19 @@ from ._libssl import (
     SSL_write_short,
 )
 from ._python import TELLS_ERRNO
-from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, eof, from_queue, from_ssl, take
+from ._queue import APPLICATION_DATA_AFTER_CLOSE_NOTIFY, eof, from_queue, from_ssl, refusal, take
 from ._types import Any, Callable
 from ._verification import name_peer
 from .bio import BIO, renew
 from .constants import SSLErrorNumber
-from .errors import SSLError
 
 WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
 _WANTS = (-WANT_READ, -WANT_WRITE)
 _ZERO_RETURN = int(SSLErrorNumber.SSL_ERROR_ZERO_RETURN)
 
 NOTHING = BytesIO()
+
+NOBODY: Callable[[], Any] = lambda: None  # noqa: E731  # a reference to nothing
 
 DONE = 0
 """What an operation without a count returns when it is done."""
@@ -88,7 +88,6 @@ class Connection(Agreed):
         "_last",
         "_lock",
         "_more_there",
-        "_owner",
         "_shutdown_sent",
         "_told",
         "awaits_answer",
@@ -100,6 +99,7 @@ class Connection(Agreed):
         "in_callback",
         "in_memory",
         "on_socket",
+        "owner",
         "psk_unheard",
         "ptr",
         "raised",
@@ -119,6 +119,8 @@ class Connection(Agreed):
         check_hostname: bool,
         post_handshake_auth: bool,
     ) -> None:
+        kind = "psk_server" if server_side else "psk_client"
+        hook_before = getattr(hooks, kind)  # another thread may take it away just now
         ERR_clear_error()
         address = copy(ctx, libssl.SSL_new, ctx.ptr)
         self._handle = SSL(address)
@@ -128,7 +130,8 @@ class Connection(Agreed):
         self.in_memory: Any = None
         self.unfed: Any = ()
         self.feed: Any = None
-        self._owner: Callable[[], Any] = lambda: None
+        #: a weak reference to the SSLSocket or SSLObject, for callbacks
+        self.owner: Callable[[], Any] = NOBODY
         self._shutdown_sent = False
         self._told = None
         #: what was read of a record beyond what was asked for; a read of it is atomic
@@ -148,7 +151,7 @@ class Connection(Agreed):
         self.raised: BaseException | None = None
         #: whether a server's SNI callback, and one for a pre-shared key, has yet to answer
         self.sni_unheard = server_side and hooks.servername is not None
-        self.psk_unheard = (hooks.psk_server if server_side else hooks.psk_client) is not None
+        self.psk_unheard = (hook_before or getattr(hooks, kind)) is not None
         if self.sni_unheard or self.psk_unheard:
             self.raised = UNHEARD
         #: whether a callback of the program's own is running
@@ -210,15 +213,6 @@ class Connection(Agreed):
     def context(self) -> Any:
         """The `SSLContext`, which the owner keeps alive."""
         return self.hooks.context()
-
-    @property
-    def owner(self) -> Any:
-        """The SSLSocket or SSLObject, for callbacks; None when it is gone."""
-        return self._owner()
-
-    @owner.setter
-    def owner(self, owner: Any) -> None:
-        self._owner = weakref.ref(owner)
 
     # --- the four operations
 
@@ -481,7 +475,7 @@ class Connection(Agreed):
                 self.rest = NOTHING
                 # Now and ever after; nor does anything go out any more
                 libssl.SSL_set_shutdown(self.ptr, libssl.SSL_SENT_SHUTDOWN)
-                raise SSLError(*UNHEARD.args)
+                raise refusal(*UNHEARD.args)
             self.raised = None
         if self.raised is not None:
             unheard = self.sni_unheard or self.psk_unheard

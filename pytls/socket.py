@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import socket as _socket
+from _thread import RLock
 from _thread import _count as others
 from functools import wraps
-from threading import RLock
 from time import monotonic
 
 from ._arguments import INT_MAX, RECORD, address, let_go, readable

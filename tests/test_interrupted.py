@@ -172,6 +172,7 @@ def test_nobody_gets_in_by_an_interrupted_callback(
 
     assert isinstance(outcome, pytls.SSLError)
     assert "interrupted" in str(outcome)
+    assert outcome.library is None
     with pytest.raises(pytls.SSLError):
         subject.write(b"secret")
     with pytest.raises(pytls.SSLError):
