@@ -55,7 +55,7 @@ def _add_certificates(ctx: Any, cadata: Any) -> None:
     """Add every certificate in `cadata`: PEM text, or DER one after the other."""
     is_text = isinstance(cadata, str)
     try:
-        data = cadata.encode("ascii") if is_text else as_bytes(cadata)
+        data = str.encode(cadata, "ascii") if is_text else as_bytes(cadata)
     except (TypeError, UnicodeEncodeError):
         raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
     if not data:

@@ -194,9 +194,10 @@ class SSLContext(Verification, Algorithms, Versions):
         """A name as the wire has it: ASCII, with IDNA's labels."""
         if hostname is None:
             return None
+        # What it is, whatever a subclass of str says of itself
         if isinstance(hostname, str):
-            return hostname.encode("idna").decode("ascii")
-        return hostname.decode("ascii")  # type: ignore[no-any-return]  # bytes, or AttributeError
+            return str.__str__(hostname).encode("idna").decode("ascii")
+        return str.__str__(hostname.decode("ascii"))  # bytes, or AttributeError
 
     # --- credentials
 

@@ -63,7 +63,7 @@ def RAND_add(string: str | bytes | bytearray | memoryview, entropy: Any, /) -> N
 
     Source: `ssl.RAND_add`; RAND_add(3); RFC 4086.
     """
-    data = string.encode() if isinstance(string, str) else as_bytes(string)
+    data = str.encode(string) if isinstance(string, str) else as_bytes(string)
     if isinstance(entropy, (str, bytes, bytearray)):  # which float() would parse
         raise TypeError(f"must be real number, not {type(entropy).__name__}")
     amount = float(entropy)

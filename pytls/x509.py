@@ -88,9 +88,9 @@ def txt2obj(txt: str, name: bool = False) -> Object:
     """
     if not isinstance(txt, str):
         raise TypeError(f"txt2obj() argument 'txt' must be str, not {type(txt).__name__}")
-    if "\0" in txt:
+    encoded = str.encode(txt)
+    if b"\0" in encoded:
         raise ValueError("embedded null character")
-    encoded = txt.encode()
     obj = libcrypto.OBJ_txt2obj(encoded, not name)
     if not obj:
         libcrypto.ERR_clear_error()

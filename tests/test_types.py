@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from child import python
 from expected import SAME_LIBRARY
 from pki import Pki
 
@@ -169,3 +170,47 @@ def test_deleting_the_name_of_the_keylog(module: str) -> None:
     if module == "ssl" and done.returncode < 0:
         pytest.xfail(f"{ssl.__name__} of this Python ends by signal {-done.returncode}")
     assert done.returncode == 0
+
+
+MISREAD = """
+import faulthandler
+import pytls
+
+class Overlong(bytes):
+    def __len__(self):
+        return 1 << 30
+    def __getitem__(self, _):
+        return self
+    def decode(self, *_):
+        return Misread("x")
+
+class Misread(str):
+    def encode(self, *_):
+        return Overlong(b"x")
+
+class Nothing:
+    def decode(self, *_):
+        return None
+
+context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+try:
+    context.load_verify_locations(cadata=Misread("x"))
+except pytls.SSLError:
+    pass
+pytls.RAND_add(Misread("x"), 0.0)
+
+def named(name):
+    end = context.wrap_bio(pytls.MemoryBIO(), pytls.MemoryBIO(), server_hostname=name)
+    return end.server_hostname
+
+assert named(Misread("x")) == named(Overlong(b"x")) == "x"
+try:
+    print(named(Nothing()), "is held to no name")
+except TypeError:
+    pass
+"""
+
+
+def test_text_that_is_not_what_it_says() -> None:
+    """It is encoded as text is: by its own methods, C would read more bytes than there are."""
+    assert python(MISREAD) == b""
