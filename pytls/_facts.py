@@ -8,8 +8,10 @@ from weakref import ref
 from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
 from ._change import Shared
+from ._features import LOSES_HOST_FLAGS
 from ._protocol import check_side
 from ._types import Any, TypeVar
+from ._verification import set_host_flags
 from .connection import Connection
 from .constants import CHANNEL_BINDING_TYPES
 from .session import SSLSession
@@ -64,6 +66,8 @@ class Facts:
             context._post_handshake_auth,
         )
         connection.owner = ref(self)
+        if LOSES_HOST_FLAGS:
+            set_host_flags(connection.ptr, context._host_flags)
         if session is not None:
             connection.session = session
         return connection

@@ -71,6 +71,12 @@ STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 # 1.0.2 is called with the interpreter's lock kept: who waits in it stops every thread
 MAY_WAIT = FOUND >= (1, 1, 0)
 
+# A connection does not get them from its context (python/cpython#87688)
+LOSES_HOST_FLAGS = PAIR.version < 0x101010CF  # 1.1.1l
+
+# OP_NO_RENEGOTIATION; its bit means something else before
+HAS_NO_RENEGOTIATION = PAIR.version >= 0x1010008F  # 1.1.0h
+
 # After a fatal error, a connection goes on with what it finds: CVE-2017-3737 is of this kind
 ENDS_UNNOTICED = FOUND < (1, 1, 0)
 

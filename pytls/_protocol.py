@@ -42,11 +42,15 @@ _AVAILABLE: dict[int, bool] = {
 
 #: without bounds in the library, options forbid what is outside of them
 _FORBID = {
-    TLSVersion.SSLv3: Options.OP_NO_SSLv3,
-    TLSVersion.TLSv1: Options.OP_NO_TLSv1,
-    TLSVersion.TLSv1_1: Options.OP_NO_TLSv1_1,
-    TLSVersion.TLSv1_2: Options.OP_NO_TLSv1_2,
+    TLSVersion.SSLv3: int(Options.OP_NO_SSLv3),
+    TLSVersion.TLSv1: int(Options.OP_NO_TLSv1),
+    TLSVersion.TLSv1_1: int(Options.OP_NO_TLSv1_1),
+    TLSVersion.TLSv1_2: int(Options.OP_NO_TLSv1_2),
 }
+_FORBIDDING = sum(_FORBID.values())
+
+#: then there is nothing that this one forbids, and its bit is another's
+_NO_TLSv1_3 = int(Options.OP_NO_TLSv1_3)
 
 
 #: RFC 8996 deprecates what is below
@@ -58,10 +62,13 @@ UNBOUND = {"minimum": TLSVersion.MINIMUM_SUPPORTED, "maximum": TLSVersion.MAXIMU
 class SSL_CTX(Shared):
     """Own a `SSL_CTX*`."""
 
-    __slots__ = ("bounds", "forbidden")
+    __slots__ = ("bounds", "forbidden", "refused")
 
+    #: of 1.0.2, which has none of its own; 0: unbound
     bounds: dict[str, int]
+    #: the options that they come to, and those of the same kind that the program has set
     forbidden: int
+    refused: int
     _free = staticmethod(libssl.SSL_CTX_free)
 
 
@@ -181,26 +188,49 @@ def _set_bound(handle: SSL_CTX, bound: str, number: int) -> bool:
     return bool(libssl.SSL_CTX_set_max_proto_version(handle.ptr, number))
 
 
+def get_options(handle: SSL_CTX) -> int:
+    """The OP_* that the program has set, or the library. SSL_CTX_get_options(3)"""
+    options: int = libssl.SSL_CTX_get_options(handle.ptr)
+    if features.HAS_VERSION_BOUNDS:
+        return options
+    _bounds(handle)
+    return options & ~_FORBIDDING | handle.refused
+
+
+def set_options(handle: SSL_CTX, options: int) -> None:
+    """Set these OP_*, and clear all others. SSL_CTX_set_options(3), SSL_CTX_clear_options(3)"""
+    with handle.copying:
+        if not features.HAS_VERSION_BOUNDS:
+            _bounds(handle)
+            handle.refused = options & (_FORBIDDING | _NO_TLSv1_3)
+            options = options & ~_NO_TLSv1_3 | handle.forbidden
+        present: int = libssl.SSL_CTX_get_options(handle.ptr)
+        if options & ~present:
+            libssl.SSL_CTX_set_options(handle.ptr, options & ~present)
+        if present & ~options:
+            libssl.SSL_CTX_clear_options(handle.ptr, present & ~options)
+
+
 def _bounds(handle: SSL_CTX) -> dict[str, int]:
-    """The bounds of a context of 1.0.2, which has none of its own; 0: unbound."""
     if not hasattr(handle, "bounds"):
-        handle.bounds = {"minimum": 0, "maximum": 0}
+        handle.refused = libssl.SSL_CTX_get_options(handle.ptr) & _FORBIDDING
         handle.forbidden = 0
+        handle.bounds = {"minimum": 0, "maximum": 0}
     return handle.bounds
 
 
 def _set_bound_by_options(handle: SSL_CTX, bound: str, number: int) -> bool:
     if number and not _AVAILABLE.get(number):
         return False
-    bounds = _bounds(handle)
-    bounds[bound] = number
-    highest = bounds["maximum"] or max(_FORBID)
-    forbidden = 0
-    for version, option in _FORBID.items():
-        if not bounds["minimum"] <= version <= highest:
-            forbidden |= option
-    libssl.SSL_CTX_clear_options(handle.ptr, handle.forbidden & ~forbidden)
-    libssl.SSL_CTX_set_options(handle.ptr, forbidden)
-    # What was forbidden by `options` stays so when the bound goes
-    handle.forbidden = forbidden
+    with handle.copying:
+        bounds = _bounds(handle)
+        bounds[bound] = number
+        highest = bounds["maximum"] or max(_FORBID)
+        handle.forbidden = sum(
+            option
+            for version, option in _FORBID.items()
+            if not bounds["minimum"] <= version <= highest
+        )
+        # What was forbidden by `options` stays so when the bound goes, and the other way round
+        set_options(handle, get_options(handle))
     return True

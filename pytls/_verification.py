@@ -103,6 +103,8 @@ class Verification:
         self._set_host_flags(c_unsigned(value, 32))
 
     def _set_host_flags(self, value: int) -> None:
+        if value & HOSTFLAG_NEVER_CHECK_SUBJECT and not features.HAS_NEVER_CHECK_COMMON_NAME:
+            raise features.needs("Not to check the common name", (1, 1, 0))
         libcrypto.X509_VERIFY_PARAM_set_hostflags(
             libssl.SSL_CTX_get0_param(self._handle.ptr), value
         )
@@ -111,6 +113,8 @@ class Verification:
     @property
     def hostname_checks_common_name(self) -> bool:
         """Whether a certificate without names in subjectAltName is held to its commonName.
+
+        :raises NotImplementedError: on clearing it, before OpenSSL 1.1.0.
 
         Source: `ssl.SSLContext.hostname_checks_common_name`; X509_check_host(3).
         """
@@ -195,6 +199,16 @@ class Verification:
         Source: `ssl.SSLContext.get_ca_certs`.
         """
         return _trust.get_ca_certs(self._handle.ptr, bool(binary_form))
+
+
+def set_host_flags(ssl: Any, flags: int) -> None:
+    """Compare the peer's name as the context does, where the `SSL*` has not got that from it.
+
+    :param flags: HOSTFLAG_*.
+
+    X509_VERIFY_PARAM_set_hostflags(3)
+    """
+    libcrypto.X509_VERIFY_PARAM_set_hostflags(libssl.SSL_get0_param(ssl), flags)
 
 
 def name_peer(ssl: Any, hostname: str, check: bool) -> None:

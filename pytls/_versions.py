@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from . import _libssl as libssl
+from . import _features as features
 from ._arguments import c_int, c_unsigned
-from ._protocol import GENERAL, UNBOUND, deprecated, get_bound, set_bound
+from ._protocol import (
+    GENERAL,
+    UNBOUND,
+    deprecated,
+    get_bound,
+    get_options,
+    set_bound,
+    set_options,
+)
 from ._types import Any
 from .constants import Options, TLSVersion, _SSLMethod
 
@@ -33,21 +41,20 @@ class Versions:
     def options(self) -> Options:
         """OP_* flags; clear one with ``context.options &= ~pytls.OP_…``.
 
+        :raises NotImplementedError: on setting OP_NO_RENEGOTIATION, before OpenSSL 1.1.0h.
+
         Source: `ssl.SSLContext.options`; SSL_CTX_set_options(3).
         """
-        return Options(libssl.SSL_CTX_get_options(self._handle.ptr))
+        return Options(get_options(self._handle))
 
     @options.setter
     def options(self, value: int) -> None:
         value = c_unsigned(value, 64)
-        ctx = self._handle.ptr
-        present: int = libssl.SSL_CTX_get_options(ctx)
-        if value & ~present & _OP_NO_VERSIONS:
+        if value & Options.OP_NO_RENEGOTIATION and not features.HAS_NO_RENEGOTIATION:
+            raise features.needs("OP_NO_RENEGOTIATION", (1, 1, 0))
+        if value & ~get_options(self._handle) & _OP_NO_VERSIONS:
             deprecated("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are")
-        if present & ~value:
-            libssl.SSL_CTX_clear_options(ctx, present & ~value)
-        if value & ~present:
-            libssl.SSL_CTX_set_options(ctx, value & ~present)
+        set_options(self._handle, value)
 
     @property
     def minimum_version(self) -> TLSVersion:
@@ -60,7 +67,7 @@ class Versions:
     @minimum_version.setter
     def minimum_version(self, value: int) -> None:
         if value == TLSVersion.SSLv3:
-            libssl.SSL_CTX_clear_options(self._handle.ptr, Options.OP_NO_SSLv3)
+            set_options(self._handle, get_options(self._handle) & ~int(Options.OP_NO_SSLv3))
         self._set_bound("minimum", value)
 
     @property

@@ -23,7 +23,7 @@ from ._callbacks import (
 from ._change import replace
 from ._guise import guise
 from ._later import Later
-from ._protocol import DEPRECATED, deprecated, new_context
+from ._protocol import DEPRECATED, deprecated, get_options, new_context, set_options
 from ._queue import refusal, take
 from ._roots import Roots
 from ._types import Any, Callable, Iterable
@@ -117,7 +117,7 @@ class SSLContext(Verification, Algorithms, Versions):
             options |= features.OP_NO_SSLv2
         if self._protocol != _SSLMethod.PROTOCOL_SSLv3:
             options |= _OP_NO_SSLv3
-        libssl.SSL_CTX_set_options(ctx, options)
+        set_options(self._handle, get_options(self._handle) | options)
         libssl.SSL_CTX_set_mode(ctx, _MODE)
         libssl.SSL_CTX_set_ecdh_auto(ctx)
         if not libssl.SSL_CTX_set_cipher_list(ctx, _CIPHERS):

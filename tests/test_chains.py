@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
-from expected import ISSUERS_MUST_BE_AUTHORITIES, SAME_LIBRARY, STRICT_WANTS_AKID, needs
+from expected import ISSUERS_MUST_BE_AUTHORITIES, SAME_LIBRARY, STRICT_WANTS_AKID, has, needs
 from outcomes import Raised, Value, outcome, same
 from peers import Contexts, connected
 from pki import PASSWORD, Pki, pem_of
@@ -238,6 +238,24 @@ def test_a_chain(files: dict[str, str], name: str, setting: Any) -> None:
         assert isinstance(found, Raised)
 
 
+@pytest.mark.parametrize("counts", [True, False], ids=["counts", "does not"])
+def test_whether_the_common_name_counts(files: dict[str, str], counts: bool) -> None:
+    """As the context says, of its connections too; before 1.1.0 it cannot be left out."""
+    client = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    if not (counts or has("NEVER_CHECK_COMMON_NAME")):
+        with pytest.raises(NotImplementedError, match=r"1\.1\.0"):
+            client.hostname_checks_common_name = False
+        assert client.hostname_checks_common_name
+        return
+    client.hostname_checks_common_name = counts
+    client.load_verify_locations(cadata=ROOT.pem.decode())
+    server = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files["common-name"])
+
+    found = outcome(verdict, pytls, client, server, "host.test")
+    assert isinstance(found, Raised) != counts
+
+
 @pytest.mark.parametrize("strict", [False, True], ids=["plain", "strict"])
 def test_strictness_asks_for_the_identifier_of_the_key_above(
     files: dict[str, str], strict: bool
@@ -261,6 +279,7 @@ REFUSED = {
     *("expired", "not-yet", "expired-in-between", "for-clients", "for-code", "self-signed"),
     *("of-a-stranger", "of-no-authority", "outside", "excluded", "inside-and-outside"),
     *("wildcard-empty", "wildcard-deep", "wildcard-inside", "wildcard-all", "wildcard-two"),
+    *("wildcard-part", "idna-part"),
     *("nul", "nul-in-common-name", "address-other", "address-as-name", "address-as-common-name"),
     *("common-name-beside-others", "name-as-mail", "name-as-link"),
 }

@@ -150,6 +150,12 @@ def calls() -> dict[str, str]:
         "`SSLContext.post_handshake_auth`, set": answer(
             lambda: setattr(client, "post_handshake_auth", True)
         ),
+        "`SSLContext.options`, OP_NO_RENEGOTIATION set": answer(
+            lambda: setattr(client, "options", pytls.OP_NO_RENEGOTIATION)
+        ),
+        "`SSLContext.hostname_checks_common_name`, cleared": answer(
+            lambda: setattr(client, "hostname_checks_common_name", False)
+        ),
         "`SSLContext.security_level`": answer(lambda: client.security_level),
         "`SSLContext.set_psk_client_callback`": answer(
             lambda: client.set_psk_client_callback(None)
