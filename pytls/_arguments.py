@@ -153,6 +153,14 @@ def writable(buffer: Any) -> memoryview:
     return view
 
 
+def is_plain(view: memoryview) -> bool:
+    """Whether C may write into all of the view as it is."""
+    try:
+        return view.c_contiguous and not view.readonly
+    except ValueError:  # released
+        return False
+
+
 def flat(buffer: Any, wanted: str = "a bytes-like object is required") -> memoryview:
     """The bytes of a contiguous buffer, whatever its items.
 

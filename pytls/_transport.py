@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import TIMEOUT_MAX
 from time import monotonic
 
-from ._arguments import RECORD, flat, let_go, readable
+from ._arguments import INT_MAX, RECORD, address, flat, is_plain, let_go, readable
 from ._change import connections
 from ._facts import Facts
 from ._gather import WANT_WRITE
@@ -162,6 +162,28 @@ class Transport(Facts, _socket.socket):
             result = operation(*arguments)
             if type(result) is not int or result >= 0:
                 return result
+
+    def _read_into(self, connection: Connection, size: int, buffer: Any) -> int:
+        """The short way of `_read`, for what most programs have (benchmark recv_into-8k)."""
+        if type(buffer) is memoryview:  # as files give it (benchmark http)
+            if not is_plain(buffer):
+                return self._read(connection, size, buffer)  # type: ignore[no-any-return]  # a count
+            most = buffer.nbytes
+        else:
+            most = len(buffer)
+        if not 0 < size <= most:
+            size = most
+        if not 0 < size <= INT_MAX:
+            return self._read(connection, size, buffer)  # type: ignore[no-any-return]  # a count
+        room = address(buffer)
+        try:
+            count = connection.read_into(room, size)
+            if count >= 0:
+                return count
+            return self._go_on(count, connection, connection.read_into, room, size)  # type: ignore[no-any-return]
+        except BaseException:
+            let_go(room)
+            raise
 
     def _write_now(self, connection: Connection, data: Any) -> int:
         """Write record by record, so that what has gone can be told when the socket is full."""

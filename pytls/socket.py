@@ -9,7 +9,7 @@ from _thread import _count as others
 from functools import wraps
 from time import monotonic
 
-from ._arguments import INT_MAX, RECORD, address, let_go, readable
+from ._arguments import INT_MAX, RECORD, readable
 from ._facts import check_arguments
 from ._features import MAY_WAIT
 from ._guise import guise
@@ -23,6 +23,8 @@ from .connection import NOTHING, WANT_READ, Connection
 from .constants import SSLErrorNumber
 from .errors import SSLError
 from .session import SSLSession
+
+_PLAIN = {bytearray, memoryview}
 
 
 class SSLSocket(Transport):
@@ -173,28 +175,12 @@ class SSLSocket(Transport):
                     if type(data) is bytes:
                         return data
                 return self._go_on(data, connection, connection.read, len)  # type: ignore[no-any-return]
-            if type(buffer) is bytearray and type(len) is int:
+            if type(len) is int and type(buffer) in _PLAIN:
                 return self._read_into(connection, len, buffer)
             return self._read(connection, len, buffer)  # type: ignore[no-any-return]
         except SSLError as error:
             if error.args[0] == SSLErrorNumber.SSL_ERROR_EOF and self.suppress_ragged_eofs:
                 return b"" if buffer is None else 0
-            raise
-
-    def _read_into(self, connection: Connection, size: int, buffer: bytearray) -> int:
-        """The short way of `_read`, for what most programs have (benchmark recv_into-8k)."""
-        if not 0 < size <= len(buffer):
-            size = len(buffer)
-        if not 0 < size <= INT_MAX:
-            return self._read(connection, size, buffer)  # type: ignore[no-any-return]  # a count
-        room = address(buffer)
-        try:
-            count = connection.read_into(room, size)
-            if count >= 0:
-                return count
-            return self._go_on(count, connection, connection.read_into, room, size)  # type: ignore[no-any-return]
-        except BaseException:
-            let_go(room)
             raise
 
     def write(self, data: Any) -> int:
@@ -247,6 +233,8 @@ class SSLSocket(Transport):
         if nbytes is None:
             if type(buffer) is bytearray:
                 nbytes = len(buffer)
+            elif type(buffer) is memoryview:
+                nbytes = buffer.nbytes
             elif buffer is not None:
                 with memoryview(buffer) as view:
                     nbytes = view.nbytes

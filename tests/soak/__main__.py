@@ -13,6 +13,7 @@ import collections
 import contextlib
 import hashlib
 import importlib
+import itertools
 import socket
 import sys
 import tempfile
@@ -61,10 +62,13 @@ def threads(m: Any, pki: Pki, seconds: float, rate: float) -> bool:
     sent, memory = [0, 0], []
 
     def write(which: int, sock: Any) -> str:
-        digest, block = hashlib.sha256(), bytes(range(which, 250)) * 300
-        while not stop.is_set():
+        digest, block = hashlib.sha256(), bytes(range(which, 250)) * 4300
+        for number in itertools.count():
+            if stop.is_set():
+                break
             at = sent[which] % 200
-            piece = block[at : at + CHUNK]
+            # Now and then a large write, whose records go out together
+            piece = block[at : at + (CHUNK if number % 16 else 1_000_000)]
             sock.sendall(piece)
             digest.update(piece)
             sent[which] += len(piece)
