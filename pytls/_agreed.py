@@ -8,7 +8,7 @@ from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from . import _python as python
-from ._handle import Handle
+from ._change import Shared
 from ._queue import from_queue
 from ._types import Any, Tuple
 from .constants import TLSVersion
@@ -30,12 +30,12 @@ class Agreed:
 
     ptr: Any
     _lock: Any
-    ctx: Handle
+    ctx: Shared
     server_side: bool
     in_callback: bool
     sni_unheard: Any
     #: the contexts that it was given later
-    _given: list[Handle]
+    _given: list[Shared]
     #: what getpeercert() tells, where it cannot change any more
     _told: dict[str, Any] | None
 
@@ -88,7 +88,7 @@ class Agreed:
 
     # --- the context
 
-    def expect_context(self, ctx: Handle) -> None:
+    def expect_context(self, ctx: Shared) -> None:
         """Be ready to get the settings of `ctx`, which lives as long as the connection then.
 
         Names that are told stand in the memory of the context that they were agreed on with.
@@ -125,19 +125,14 @@ class Agreed:
     def shared_ciphers(self) -> list[Cipher] | None:
         """`ssl.SSLSocket.shared_ciphers`; SSL_get_client_ciphers(3)"""
         if python.OWN_CIPHERS:
-            with self._lock:
-                return [
-                    describe_cipher(cipher) for cipher in stack(libssl.SSL_get_ciphers(self.ptr))
-                ]
+            return [describe_cipher(cipher) for cipher in ciphers(self.ctx)]
         if not libssl.SSL_get_client_ciphers:
             return self._shared_ciphers_by_name()
         with self._lock:
-            theirs = libssl.SSL_get_client_ciphers(self.ptr)
-            ours = libssl.SSL_get_ciphers(self.ptr)
-            if not theirs or not ours:
-                return None
-            known = set(stack(theirs))
-            return [describe_cipher(cipher) for cipher in stack(ours) if cipher in known]
+            theirs = set(stack(libssl.SSL_get_client_ciphers(self.ptr)))
+        if not theirs:
+            return None
+        return [describe_cipher(cipher) for cipher in ciphers(self.ctx) if cipher in theirs]
 
     def _shared_ciphers_by_name(self) -> list[Cipher] | None:
         """In 1.0.2: SSL_get_shared_ciphers(3) gives a server the client's list."""
@@ -146,11 +141,11 @@ class Agreed:
             names: bytes | None = None
             if self.server_side:
                 names = libssl.SSL_get_shared_ciphers(self.ptr, room, len(room))
-            ours = libssl.SSL_get_ciphers(self.ptr)
-            if not names or not ours:
+            if not names:
                 return None
             known = set(names.decode("ascii").split(":"))
-            return [cipher for cipher in map(describe_cipher, stack(ours)) if cipher[0] in known]
+        ours = map(describe_cipher, ciphers(self.ctx))
+        return [cipher for cipher in ours if cipher[0] in known]
 
     def compression(self) -> str | None:
         """`ssl.SSLSocket.compression`; SSL_get_current_compression(3)"""
@@ -253,6 +248,22 @@ def stack(address: Any) -> list[Any]:
     """The addresses in a `STACK_OF(…)`; all belong to the stack. DEFINE_STACK_OF(3)"""
     number = libcrypto.OPENSSL_sk_num(address)
     return [libcrypto.OPENSSL_sk_value(address, at) for at in range(number)]
+
+
+def ciphers(ctx: Shared) -> list[Any]:
+    """The addresses of the ciphers that the `SSL_CTX` allows, which are static.
+
+    Their list is not: another thread may replace it, though a connection's lock is held where a
+    callback asks. SSL_get_ciphers(3)
+    """
+    with ctx.copying:
+        ssl = libssl.SSL_new(ctx.ptr)
+        if not ssl:
+            raise from_queue()
+        try:
+            return stack(libssl.SSL_get_ciphers(ssl))
+        finally:
+            libssl.SSL_free(ssl)
 
 
 def describe_cipher(cipher: Any) -> Cipher:

@@ -8,7 +8,7 @@ from . import _credentials
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
-from ._agreed import cipher_details, stack
+from ._agreed import cipher_details, ciphers, stack
 from ._arguments import path, text
 from ._change import replace
 from ._queue import from_queue, take
@@ -43,14 +43,7 @@ class Algorithms:
 
     def get_ciphers(self) -> list[dict[str, Any]]:
         """The allowed ciphers, the preferred first. Source: `ssl.SSLContext.get_ciphers`."""
-        with self._handle.copying:
-            ssl = libssl.SSL_new(self._handle.ptr)
-            if not ssl:
-                raise from_queue()
-            try:
-                return [cipher_details(cipher) for cipher in stack(libssl.SSL_get_ciphers(ssl))]
-            finally:
-                libssl.SSL_free(ssl)
+        return [cipher_details(cipher) for cipher in ciphers(self._handle)]
 
     def set_ciphersuites(self, ciphersuites: str, /) -> None:
         """Allow the TLS 1.3 cipher suites that the list names, colons between them.

@@ -178,8 +178,22 @@ class Sharing:
             pair.server.sendall(b"!")
             self.came["sent"] += 1
 
+    def asking(self) -> None:
+        """A callback asks for the ciphers in a handshake, which nobody who changes them awaits."""
 
-SCENES = ("object", "socket", "waiting_reader")
+        def ask(end: Any, *_: object) -> None:
+            for _ in range(100 if end.server_side else 0):
+                end.shared_ciphers()
+
+        sys.setswitchinterval(1e-5)
+        self.server._msg_callback = ask
+        changing = [Background(self.change, ["ciphers"]) for _ in range(2)]
+        self.shake()
+        for thread in changing:
+            thread.result(PATIENCE)
+
+
+SCENES = ("asking", "object", "socket", "waiting_reader")
 SETTINGS = (
     *("ciphers", "certificate", "alpn", "groups", "verify_mode", "verify_flags"),
     *("authorities", "default_authorities", "options", "version", "sni_callback", "questions"),
