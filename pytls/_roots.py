@@ -59,8 +59,8 @@ class Roots:
         self._context = context
         self._may_share = SHARES_STORES
         self._shared: _Parsed | None = None
-        #: a handshake in another thread may still look into the store that was replaced
-        self._kept: STORE | None = None
+        #: a handshake in another thread may still look into a store that was replaced
+        self._kept: list[STORE] = []
 
     def share_file(self, file: bytes) -> bool:
         """Believe the authorities in the file of this path; False: load it as any other."""
@@ -87,7 +87,7 @@ class Roots:
         ctx = self._context.ptr
         present = libssl.SSL_CTX_get_cert_store(ctx)
         C.X509_STORE_up_ref(present)
-        self._kept = STORE(present)
+        self._kept.append(STORE(present))
         self._may_share = False
         self._shared = parsed
         libssl.SSL_CTX_set1_cert_store(ctx, parsed.store.ptr)
@@ -113,7 +113,7 @@ class Roots:
                     continue  # OpenSSL verifies by nothing else
                 if not added:
                     raise from_queue()
-            self._kept = parsed.store
+            self._kept.append(parsed.store)
             libssl.SSL_CTX_set_cert_store(self._context.ptr, store.give())
             if parsed.is_default:
                 libssl.SSL_CTX_set_default_verify_dir(self._context.ptr)
@@ -166,7 +166,8 @@ def _default_places() -> tuple[str, ...]:
 
 
 def _default(variable: Callable[[], bytes], place: Callable[[], bytes]) -> str:
-    return os.environ.get(os.fsdecode(variable())) or os.fsdecode(place())
+    # An empty one counts: then there is none
+    return os.environ.get(os.fsdecode(variable()), os.fsdecode(place()))
 
 
 def _after_fork() -> None:

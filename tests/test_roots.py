@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +205,32 @@ def test_what_is_neither_certificate_nor_revocation_list_is_left_out(
     monkeypatch.undo()
 
     assert first.cert_store_stats()["x509"] == 1
+
+
+@shares
+def test_an_empty_variable_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of nobody; and not of what the defaults were before."""
+    places = pytls.get_default_verify_paths()
+    monkeypatch.delenv(places.openssl_cafile_env, raising=False)
+    monkeypatch.setenv(places.openssl_capath_env, "")
+    before = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    before.set_default_verify_paths()
+
+    monkeypatch.setenv(places.openssl_cafile_env, "")
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    context.set_default_verify_paths()
+    assert context.cert_store_stats()["x509"] == 0
+    assert store(context) != store(before)
+
+
+@shares
+def test_no_store_that_was_in_use_is_freed(pki: Pki) -> None:
+    """A handshake in another thread may look into the first while the second and third come."""
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(pki.ca)
+    replaced = [weakref.ref(store) for store in context._roots._kept]
+    context.load_verify_locations(cadata=Path(pki.ca_of_others).read_text())
+
+    assert len(replaced) == 1
+    assert all(reference() for reference in replaced)
+    assert context.cert_store_stats()["x509"] == 2
