@@ -43,6 +43,7 @@ OLDEST, OLDEST_TEXT = 0x10002000, "1.0.2"
 LIBRESSL = 2  # the major version that it says, and no OpenSSL ever will
 OPENSSL_INIT_NO_ATEXIT = 0x00080000
 RTLD_DI_LINKMAP = 2
+AT_SECURE = 23
 
 INSTALL = {
     "win32": "Put the folder of its DLLs on PATH",
@@ -108,15 +109,33 @@ def paths(pair: Pair) -> tuple[str, str]:
 
 
 def _chosen() -> dict[str, str]:
-    """The variables that choose; one that is empty does not."""
+    """The variables that choose; one that is empty does not, nor one of who has fewer rights."""
     folder, *files = names = ["PYTLS_LIBDIR", "PYTLS_LIBCRYPTO", "PYTLS_LIBSSL"]
     chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if chosen and _is_privileged():
+        return {}
     if set(chosen) not in (set(), {folder}, set(files)):
         raise ImportError(
             f"set either {folder}, or both {' and '.join(files)}; set is {_told(chosen)}",
             name="pytls",
         )
     return chosen
+
+
+def _is_privileged() -> bool:
+    """Whether the process has rights that who started it has not.
+
+    The linker, and OpenSSL, do not heed their own variables then. secure_getenv(3), getauxval(3)
+    """
+    if not hasattr(os, "geteuid"):  # Windows
+        return False
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "getauxval"):  # it knows of capabilities
+        libc.getauxval.argtypes, libc.getauxval.restype = [ctypes.c_ulong], ctypes.c_ulong
+        return bool(libc.getauxval(AT_SECURE))
+    if hasattr(libc, "issetugid"):
+        return bool(libc.issetugid())
+    return (os.getuid(), os.getgid()) != (os.geteuid(), os.getegid())
 
 
 def _told(chosen: dict[str, str]) -> str:

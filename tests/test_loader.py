@@ -133,6 +133,15 @@ def test_the_pair_that_is_already_loaded_may_be_chosen() -> None:
     assert told["chosen_by"].endswith(str(usual().libssl))
 
 
+def test_who_has_fewer_rights_does_not_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set-user-ID program, or one with capabilities, opens no library of who starts it."""
+    monkeypatch.setenv("PYTLS_LIBDIR", "/chosen")
+    assert not _loader._is_privileged()
+    monkeypatch.setattr(_loader, "_is_privileged", lambda: True)
+
+    assert _loader._chosen() == {}
+
+
 def test_an_empty_variable_chooses_nothing() -> None:
     """As the shell's `PYTLS_LIBDIR= command` means it."""
     told = loaded(PYTLS_LIBDIR="", PYTLS_LIBSSL="", PYTLS_LIBCRYPTO="")
