@@ -13,7 +13,8 @@ _ABSENT = object()
 #: classes that modules of the standard library keep under a name of their own
 _KEPT = (("ftplib", "_SSLSocket", "SSLSocket"),)
 
-#: how to undo each change, the first last; empty: pytls has not taken the place
+#: how to undo each change, the first last, noted before it is made and good for once too often;
+#: empty: pytls has not taken the place
 _undo: list[Any] = []
 
 
@@ -62,20 +63,11 @@ def inject_into_ssl() -> None:
         return
     for name in dir(_package):
         getattr(_package, name)  # who takes the place of `ssl` is looked at through its dict, too
-    if type(present) is ModuleType:
-        present.__class__ = _View
-        _undo.append(lambda: object.__setattr__(present, "__class__", ModuleType))
-    _put("ssl", _package)
-    if sys.modules.get("_ssl") is None:  # pytls has tried to import it
-        from . import _extension
-
-        _put("_ssl", _extension.module())
-    for module_name, name, ours in _KEPT:
-        module = sys.modules.get(module_name)
-        if module is not None and hasattr(module, name):
-            kept = getattr(module, name)
-            setattr(module, name, getattr(_package, ours))
-            _undo.append(lambda module=module, name=name, kept=kept: setattr(module, name, kept))
+    try:
+        _take_place(present)
+    except BaseException:
+        extract_from_ssl()  # not half of it
+        raise
 
 
 def extract_from_ssl() -> None:
@@ -86,13 +78,30 @@ def extract_from_ssl() -> None:
     Not in `ssl`.
     """
     while _undo:
-        _undo.pop()()
+        _undo[-1]()
+        _undo.pop()
+
+
+def _take_place(present: ModuleType | None) -> None:
+    if type(present) is ModuleType:
+        _undo.append(lambda: object.__setattr__(present, "__class__", ModuleType))
+        present.__class__ = _View
+    _put("ssl", _package)
+    if sys.modules.get("_ssl") is None:  # pytls has tried to import it
+        from . import _extension
+
+        _put("_ssl", _extension.module())
+    for module_name, name, ours in _KEPT:
+        module = sys.modules.get(module_name)
+        if module is not None and hasattr(module, name):
+            kept = getattr(module, name)
+            _undo.append(lambda module=module, name=name, kept=kept: setattr(module, name, kept))
+            setattr(module, name, getattr(_package, ours))
 
 
 def _put(name: str, module: ModuleType) -> None:
     """Let `module` be imported by `name`."""
     present = sys.modules.get(name, _ABSENT)
-    sys.modules[name] = module
 
     def restore() -> None:
         if sys.modules.get(name) is not module:
@@ -103,3 +112,4 @@ def _put(name: str, module: ModuleType) -> None:
             sys.modules[name] = present  # type: ignore[assignment]  # None forbids the import
 
     _undo.append(restore)
+    sys.modules[name] = module

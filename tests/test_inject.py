@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from child import WITHOUT_SSL, python
 from pki import Pki
@@ -230,3 +232,52 @@ def test_a_hot_function_that_has_looked_before_follows_too() -> None:
         "pytls.extract_from_ssl()\n"
         "assert find() is found\n"
     )
+
+
+EVERYWHERE = """
+from pytls import inject
+
+FRAMES = {"inject_into_ssl", "_take_place", "_put"}
+ftplib, left = sys.modules["ftplib"], 0
+
+def trace(frame, event, _):
+    global left
+    if frame.f_globals is not vars(inject) or frame.f_code.co_name not in FRAMES:
+        return None
+    frame.f_trace_opcodes = True
+    left -= event == "opcode"
+    if left == 0:
+        raise InterruptedError
+    return trace
+
+def place():
+    return (
+        sys.modules["ssl"] is pytls,
+        type(before) is inject._View,
+        ftplib._SSLSocket is pytls.SSLSocket,
+    )
+
+for at in range(1, 10000):
+    left = at
+    sys.settrace(trace)
+    try:
+        pytls.inject_into_ssl()
+    except InterruptedError:
+        sys.settrace(None)
+    else:
+        sys.settrace(None)
+        assert all(place()) and at > 50, at
+        break
+    assert all(place()) or not any(place()), at
+    pytls.extract_from_ssl()
+    assert not any(place()), at
+    pytls.inject_into_ssl()
+    assert all(place()), at
+    pytls.extract_from_ssl()
+"""
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyPy traces no bytecodes")
+def test_an_interrupted_injection_is_whole_or_none() -> None:
+    """Wherever a signal's exception comes up in it; and it can be had afterwards."""
+    python("import sys\n" + EARLIER + EVERYWHERE)
