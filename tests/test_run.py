@@ -302,6 +302,20 @@ def test_a_sitecustomize_that_fails_does_so_as_ever(tmp_path: Path) -> None:
     assert ended.err.count("ZeroDivisionError") == 2
 
 
+def test_a_child_without_pytls_has_its_sitecustomize(tmp_path: Path) -> None:
+    """One that finds no OpenSSL for it, say: Python says what has failed, and goes on."""
+    (tmp_path / "sitecustomize.py").write_text("print(__name__, flush=True)")
+    code = "import os; os.environ['PYTLS_LIBDIR'] = os.devnull\n"
+    (tmp_path / "program.py").write_text(code + CHILD + PATH_OF_CHILD)
+    path = os.pathsep.join(map(str, [ROOT, tmp_path]))
+
+    ended = run("--children", "program.py", cwd=tmp_path, path=path)
+
+    assert ended.out.split()[:4] == ["sitecustomize", "sitecustomize", "ssl", "sitecustomize"]
+    assert "_children" not in ended.out
+    assert ended.err.count("is not an OpenSSL for pytls") == 2
+
+
 # What it takes
 
 

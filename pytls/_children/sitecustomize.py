@@ -44,5 +44,7 @@ def _give_way() -> None:
         sys.modules.setdefault(__name__, this)
 
 
-_inject()
-_give_way()
+try:
+    _inject()
+finally:  # where pytls is of no use, Python says so and goes on
+    _give_way()
