@@ -1,6 +1,6 @@
 """A Python that has no OpenSSL of its own: a build that did not find one lacks two modules.
 
-BARE_PYTHON is the executable of such a build (tools/bare_python.py makes one). Without it, the
+BARE_PYTHON is the executable of such a build (tools/build_python.py makes one). Without it, the
 interpreter that runs the tests stands in, laid out without the two.
 """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import ssl
+import sys
+import sysconfig
 from typing import Callable, Iterator
 
 import pytest
@@ -51,6 +53,14 @@ def pytest_report_header() -> str:
 def told_openssl(record_testsuite_property: Callable[[str, object], None]) -> None:
     """The same in the report for machines."""
     record_testsuite_property("OpenSSL", pytls.OPENSSL_VERSION)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_lock() -> Iterator[None]:
+    """A Python built to do without its lock does so to the end: no import brought it back."""
+    yield
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        assert not sys._is_gil_enabled()  # type: ignore[attr-defined, unused-ignore]
 
 
 @pytest.fixture(scope="session")

@@ -112,6 +112,22 @@ def test_what_cannot_be_had_is_said_in_a_line_and_an_exit_code(tmp_path: Path) -
     assert "headers ossl40 cannot be had: apt-get" in done.stderr
 
 
+def test_what_takes_minutes_is_built_by_no_search_for_a_python(tmp_path: Path) -> None:
+    """Neither by that of tox: it says how to have it."""
+    done = subprocess.run(
+        [str(TOOLS / "shims/python3.14t"), "--version"],
+        env={**os.environ, "MATRIX_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "not built: python3 tools/build_python.py py314t\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_name_is_there_once(matrix: Any) -> None:
     """Of the libraries, of the headers, of the Pythons."""
     names = [(row.what, row.name) for row in matrix.ROWS]

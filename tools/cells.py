@@ -29,8 +29,8 @@ RESULTS = ROOT / ".matrix/results"
 ENVIRONMENT = "matrix-"  # and a Python: its name in tox.ini
 NO_PYTHON = "this Python is not on this machine"
 
-#: The Pythons that no package repository has: these run where somebody has built them.
-OPTIONAL = {"py314t": "without the interpreter's lock, which Debian does not package"}
+#: The Pythons that take minutes to build: these run where somebody has done that.
+OPTIONAL = {"py314t": "nobody packages it: python3 tools/build_python.py py314t"}
 
 #: An environment of their own runs them.
 ELSEWHERE = ["conformance", "ecosystem", "test_declarations.py"]
