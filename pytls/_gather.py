@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from ctypes import c_void_p
+from ctypes import addressof, string_at
 
 from ._arguments import RECORD
 from ._libcrypto import (
     BIO_f_buffer,
     BIO_flush,
+    BIO_free_all,
     BIO_get_ktls_send,
     BIO_new,
-    BIO_pop,
     BIO_push,
     BIO_set_write_buffer_size,
     BIO_should_retry,
     BIO_up_ref,
 )
-from ._libssl import SSL_get_wbio, SSL_is_init_finished, SSL_set0_wbio, SSL_write
+from ._libssl import (
+    SSL_WRITING,
+    SSL_get_rbio,
+    SSL_get_wbio,
+    SSL_is_init_finished,
+    SSL_set0_wbio,
+    SSL_want,
+    SSL_write,
+)
 from ._queue import from_queue
 from ._types import Any
 from .bio import BIO
@@ -27,54 +35,110 @@ LARGE = 8 * RECORD
 
 _ROOM = 8 * RECORD
 
+_TELLING = 64  # bytes: by its last ones, what was taken is known again in another buffer
+
 WANT_WRITE = -int(SSLErrorNumber.SSL_ERROR_WANT_WRITE)
 _FAILED = -int(SSLErrorNumber.SSL_ERROR_SYSCALL)
+
+
+class _Chain(BIO):
+    """Own a `BIO*` and, with it, a reference to what stands below it."""
+
+    __slots__ = ()
+    _free = staticmethod(BIO_free_all)
 
 
 class Gatherer:
     """A buffering BIO between an `SSL*` and its socket, for as long as one write takes.
 
     Who has the connection's lock uses it. A write that is given up leaves it there, with what has
-    not gone: the next one goes on with that first.
+    not gone: that goes first.
 
     BIO_f_buffer(3)
     """
 
-    __slots__ = ("_bio", "_ssl", "_taken")
+    # A signal's exception may come up anywhere: the connection has it before the `SSL*` has, and
+    # longer; and both own the BIO.
 
-    def __init__(self, ssl: Any) -> None:
-        bio = BIO(BIO_new(BIO_f_buffer()))
-        if not BIO_set_write_buffer_size(bio.ptr, _ROOM):
+    __slots__ = ("_bio", "_data", "_end", "_ssl", "_taken")
+
+    def __init__(self, connection: Any) -> None:
+        self._bio = _Chain(BIO_new(BIO_f_buffer()))
+        self._ssl = ssl = connection.ptr
+        #: what is being written
+        self._data: Any = None
+        #: how much of it OpenSSL has taken, all or nothing, and what that ends with
+        self._taken = 0
+        self._end = b""
+        bio = self._bio.ptr
+        if not BIO_set_write_buffer_size(bio, _ROOM):
             raise from_queue()
-        self._ssl = ssl
-        #: what OpenSSL has taken as a whole, and is still to be sent
-        self._taken: Any = None
+        connection.gatherer = self
         sock = SSL_get_wbio(ssl)
         BIO_up_ref(sock)
-        self._bio = c_void_p(bio.ptr.value)
-        SSL_set0_wbio(ssl, BIO_push(bio.give(), sock))
+        BIO_push(bio, sock)
+        BIO_up_ref(bio)
+        SSL_set0_wbio(ssl, bio)
+
+    def is_there(self) -> bool:
+        """Whether the `SSL*` writes to it."""
+        return bool(SSL_get_wbio(self._ssl) == self._bio.ptr.value)
 
     def write(self, data: Any, size: int) -> int:
         """Like SSL_write(3), but that all has gone when it returns `size`.
 
-        :returns: `size`, what SSL_write has returned instead, or what `_blocked` tells.
+        :returns: `size`, what SSL_write has returned instead, or what `flush` tells.
         """
-        if self._taken is not data:
-            if not BIO_flush(self._bio):
-                return self._blocked()
-            count: int = SSL_write(self._ssl, data, size)
+        code = self.flush()
+        if code:
+            return code
+        if self._data is not data:
+            self._begin(data, size)
+        if self._taken < size:
+            rest = _octets(data, self._taken, size) if self._taken else data
+            count: int = SSL_write(self._ssl, rest, size - self._taken)
             if count <= 0:
                 return count
-            self._taken = data
-        return size if BIO_flush(self._bio) else self._blocked()
+            self._end = _octets(data, size - _TELLING, size)
+            self._taken = size
+            code = self.flush()
+        return code or size
 
-    def _blocked(self) -> int:
-        """What SSL_get_error(3) would tell of the socket, negative."""
-        return WANT_WRITE if BIO_should_retry(self._bio) else _FAILED
+    def flush(self) -> int:
+        """0 when all has gone; else what SSL_get_error(3) would tell of the socket, negative."""
+        if BIO_flush(self._bio.ptr):
+            return 0
+        return WANT_WRITE if BIO_should_retry(self._bio.ptr) else _FAILED
 
-    def end(self) -> None:
+    def blocks(self) -> bool:
+        """Whether what OpenSSL calls an error is that the socket is full.
+
+        In older releases, the one of its own above this one does not hear of it. BIO_f_buffer(3)
+        """
+        return bool(SSL_want(self._ssl) == SSL_WRITING and BIO_should_retry(self._bio.ptr))
+
+    def _begin(self, data: Any, size: int) -> None:
+        """Take up another buffer, which may hold what was given up."""
+        taken = self._taken
+        if taken and (size < taken or _octets(data, taken - _TELLING, taken) != self._end):
+            self._taken = 0
+        self._data = data
+
+    def end(self, connection: Any) -> None:
         """Give the connection its socket back."""
-        SSL_set0_wbio(self._ssl, BIO_pop(self._bio))
+        # It reads from the same one. Never by BIO_pop(3): in a handshake, OpenSSL has a BIO of its
+        # own above this one.
+        sock = SSL_get_rbio(self._ssl)
+        BIO_up_ref(sock)
+        SSL_set0_wbio(self._ssl, sock)
+        connection.gatherer = None
+
+
+def _octets(data: Any, begin: int, end: int) -> bytes:
+    """Some of what is to be written."""
+    if type(data) is bytes:
+        return data[begin:end]
+    return string_at(addressof(data) + begin, end - begin)
 
 
 def write_large(connection: Any, data: Any, size: int) -> int:
@@ -83,15 +147,37 @@ def write_large(connection: Any, data: Any, size: int) -> int:
     :returns: what SSL_write returns or, below -1, what SSL_get_error(3) would tell, negative.
     """
     gatherer = connection.gatherer
+    if gatherer is not None and size < LARGE:
+        code = settle(connection)
+        if code:
+            return code
+        gatherer = None
+    elif gatherer is not None and not gatherer.is_there():
+        gatherer = connection.gatherer = None
     if gatherer is None:
-        if not connection.on_socket or not _may_gather(connection.ptr):
+        if size < LARGE or not connection.on_socket or not _may_gather(connection.ptr):
             return int(SSL_write(connection.ptr, data, size))
-        gatherer = connection.gatherer = Gatherer(connection.ptr)
+        gatherer = Gatherer(connection)
     count: int = gatherer.write(data, size)
     if count > 0:
-        connection.gatherer = None
-        gatherer.end()
+        gatherer.end(connection)
     return count
+
+
+def settle(connection: Any) -> int:
+    """Send what a write that was given up has left, and gather no more.
+
+    :returns: 0 or, negative, what SSL_get_error(3) would tell.
+    """
+    gatherer = connection.gatherer
+    code = 0
+    if gatherer.is_there():
+        code = gatherer.flush()
+        if not code:
+            gatherer.end(connection)
+    else:
+        connection.gatherer = None
+    return code
 
 
 def _may_gather(ssl: Any) -> bool:

@@ -58,10 +58,10 @@ BIO_s_mem                    = gil  (BIO_METHOD)
 BIO_new                      = gil  (BIO,     BIO_METHOD)
 BIO_new_mem_buf              = gil  (BIO,     ptr, c_int)                 # borrows the bytes
 BIO_free                     = gil  (c_int,   BIO)
+BIO_free_all                 = gil  (None,    BIO)                        # as far as it is the last
 BIO_up_ref                   = gil  (c_int,   BIO, since=(1, 1, 0))
 BIO_f_buffer                 = gil  (BIO_METHOD)
 BIO_push                     = gil  (BIO,     BIO, BIO)                   # takes the second over
-BIO_pop                      = gil  (BIO,     BIO)                        # gives it back
 BIO_test_flags               = gil  (c_int,   BIO, c_int)
 BIO_int_ctrl                 = gil  (c_long,  BIO, c_int, c_long, c_int)
 BIO_ctrl                     = nogil(c_long,  BIO, c_int, c_long, ptr, errno=True)

@@ -24,7 +24,7 @@ from ._arguments import RECORD, RECORD_SIZE, SHORT, array, fresh, pointer, spare
 from ._callbacks import UNHEARD, Hooks, is_unheard
 from ._change import Shared, copy, outside, register
 from ._features import ENDS_UNNOTICED, SHUTDOWN_REFUSES_DATA
-from ._gather import LARGE, WANT_WRITE, write_large
+from ._gather import LARGE, WANT_WRITE, settle, write_large
 from ._handle import Handle
 from ._libcrypto import BIO_ctrl_pending, ERR_clear_error
 from ._libssl import (
@@ -46,6 +46,7 @@ from .constants import SSLErrorNumber
 
 WANT_READ = -int(SSLErrorNumber.SSL_ERROR_WANT_READ)
 _WANTS = (-WANT_READ, -WANT_WRITE)
+_SYSCALL = int(SSLErrorNumber.SSL_ERROR_SYSCALL)
 _ZERO_RETURN = int(SSLErrorNumber.SSL_ERROR_ZERO_RETURN)
 
 NOTHING = BytesIO()
@@ -198,7 +199,7 @@ class Connection(Agreed):
         ended = BIO(libcrypto.BIO_new_mem_buf(b"", 0))
         with self._lock:
             libssl.SSL_set_bio(self.ptr, ended.ptr, ended.give())
-            self.gatherer = None  # freed with what stood below it
+            self.gatherer = None
 
     def set_context(self, ctx: Shared, hooks: Hooks) -> None:
         """Change the certificate and hooks to another context's. SSL_set_SSL_CTX(3)"""
@@ -354,7 +355,7 @@ class Connection(Agreed):
             if code == -WANT_READ and self.unfed:  # in the midst of a handshake
                 self.feed()
                 return self.write(data, size)
-            return self._want_or_raise(code, count, TELLS_ERRNO)
+            return self._want_or_raise(code, max(count, -1), TELLS_ERRNO)
 
     def sendfile(self, fd: int, offset: int, size: int) -> int:
         """Send up to `size` bytes of the file `fd` from `offset` on, by the kernel.
@@ -394,6 +395,10 @@ class Connection(Agreed):
             if self.in_callback:
                 raise self._in_use()
             ERR_clear_error()
+            if self.gatherer is not None:
+                code = settle(self)
+                if code:
+                    return self._want_or_raise(-code, -1)
             if self._shutdown_sent:
                 self._refuse_rest()
             ret = SSL_shutdown(self.ptr)
@@ -447,6 +452,8 @@ class Connection(Agreed):
         raised = self.raised
         if code in _WANTS and (raised is None or raised is UNHEARD):
             return -code
+        if code == _SYSCALL and self.gatherer is not None and self.gatherer.blocks():
+            return WANT_WRITE
         c_errno = get_errno()
         set_errno(0)
         packed = take()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import select
 import socket
 import ssl
 import struct
+import time
 from types import ModuleType
 from typing import Any
 
@@ -20,13 +23,16 @@ from peers import (
     Pair,
     client_context,
     connected,
+    receive_all,
     receive_exactly,
     server_context,
 )
 from pki import Pki
 
 import pytls
-from pytls import _gather
+from pytls import _gather, _loader
+from pytls._arguments import let_go, readable
+from pytls._gather import WANT_WRITE
 
 LARGE = _gather.LARGE
 FULL = 16 << 20  # bytes; more than a socket takes that nobody reads
@@ -98,24 +104,136 @@ def test_the_same_bytes_again_go_on(contexts: Contexts) -> None:
         assert receiving.result() == content + b"end"
 
 
+ALMOST = LARGE + 110_000  # bytes: their last part is gathered
+
+
+def almost_sent(pair: Pair, content: Any) -> bytes:
+    """Write until OpenSSL has taken all, and the socket has not, and give up; what has come."""
+    pair.client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10_000)
+    pair.server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 20_000)
+    connection = pair.client._sslobj
+    source, size = readable(content)
+    come = bytearray()
+    while True:
+        assert connection.write(source, size) == WANT_WRITE
+        if connection.gatherer._taken == size:
+            let_go(source)
+            return bytes(come)
+        if not select.select([], [pair.client], [], SHORT)[1]:
+            come += pair.server.recv(16384)
+
+
 @gathers
-@pytest.mark.parametrize("more", [b"small", bytes(2 * LARGE)])
+@pytest.mark.parametrize("more", [b"small", bytes(2 * LARGE)], ids=["small", "large"])
 def test_what_is_left_goes_first(contexts: Contexts, more: bytes) -> None:
     """OpenSSL has taken all of a write, and the socket has not; then something else is written."""
-    sent = []
+    content = os.urandom(ALMOST)
     with connected(contexts) as pair:
-        connection = pair.client._sslobj
-        written = 0
-        while written >= 0:
-            sent.append(os.urandom(16384))
-            connection.gatherer = _gather.Gatherer(connection.ptr)
-            written = connection.write(sent[-1], 16384)
-        assert connection.gatherer is not None
-        expected = b"".join(sent) + more
-        receiving = Background(receive_exactly, pair.server, len(expected))
+        come = almost_sent(pair, content)
+        receiving = Background(receive_exactly, pair.server, len(content + more) - len(come))
         pair.client.sendall(more)
-        assert receiving.result() == expected
-        assert connection.gatherer is None
+        assert come + receiving.result() == content + more
+        assert pair.client._sslobj.gatherer is None
+
+
+@gathers
+@pytest.mark.parametrize("more", [b"", b"*" * 10], ids=["same", "longer"])
+@pytest.mark.parametrize("make", [bytes, bytearray])
+def test_nothing_is_sent_twice(contexts: Contexts, make: Any, more: bytes) -> None:
+    """What was given up goes on with the same bytes, in whatever buffer they come again."""
+    content = os.urandom(ALMOST)
+    with connected(contexts) as pair:
+        come = almost_sent(pair, make(content))
+        receiving = Background(receive_exactly, pair.server, len(content + more) + 3 - len(come))
+        pair.client.sendall(make(content + more))
+        pair.client.sendall(b"end")
+        assert come + receiving.result() == content + more + b"end"
+
+
+@gathers
+def test_what_is_left_goes_before_close_notify(contexts: Contexts) -> None:
+    """Else each end waits for the other."""
+    content = os.urandom(ALMOST)
+    with connected(contexts) as pair:
+        come = almost_sent(pair, content)
+        closing = Background(pair.client.unwrap)
+        assert come + receive_all(pair.server) == content
+        pair.server.unwrap()
+        closing.result()
+
+
+@gathers
+@pytest.mark.parametrize("message", ["SSL_key_update", "SSL_renegotiate", "certificate"])
+def test_an_answer_of_the_handshake_meets_a_large_write(pki: Pki, message: str) -> None:
+    """OpenSSL has a BIO of its own above ours then, and both ends live on."""
+    version = "TLSv1.2" if message == "SSL_renegotiate" else "TLSv1.3"
+    contexts = Contexts(client_context(pytls, pki, version), server_context(pytls, pki))
+    contexts.client.post_handshake_auth = True
+    contexts.client.load_cert_chain(pki.server.both)
+    contexts.server.load_verify_locations(pki.ca)
+    contexts.server.verify_mode = pytls.CERT_OPTIONAL
+    content = os.urandom(ALMOST)
+    with connected(contexts, suppress_ragged_eofs=False) as pair:
+        client, server = pair
+        server.settimeout(DEADLINE / 4)
+        come = almost_sent(pair, content)
+        writing = Background(client.sendall, content)
+        reading = Background(client.recv, 5)
+        if message == "certificate":
+            server.verify_client_post_handshake()
+        else:
+            by_name(message, server, *([1] if message == "SSL_key_update" else []))
+        server._sslobj.do_handshake() if version == "TLSv1.2" else server.sendall(b"hello")
+        time.sleep(SHORT)
+        assert come + receive_exactly(server, len(content) - len(come)) == content
+        writing.result()
+        if version == "TLSv1.2":
+            server.sendall(b"hello")
+        assert reading.result() == b"hello"
+        writing = Background(client.sendall, b"more")
+        assert receive_exactly(server, 4) == b"more"
+        writing.result()
+
+
+def by_name(function: str, sock: Any, *arguments: int) -> None:
+    """A function of libssl that `ssl` does not offer."""
+    library = ctypes.PyDLL(None, handle=_loader.PAIR.ssl_handle)
+    with sock._sslobj._lock:
+        assert library[function](sock._sslobj.ptr, *arguments) == 1
+
+
+@gathers
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("which", [0, 1], ids=["begin", "end"])
+@pytest.mark.parametrize("close", [False, True], ids=["small", "closed"])
+def test_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, contexts: Contexts, when: str, which: int, close: bool
+) -> None:
+    """A signal's exception where the BIO comes or goes: nothing is hidden afterwards."""
+    calls: list[Any] = []
+    place = _gather.SSL_set0_wbio
+
+    def interrupted(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) - 1 != which:
+            return place(*arguments)
+        if when == "after":
+            place(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_gather, "SSL_set0_wbio", interrupted)
+    with connected(contexts) as pair:
+        receiving = Background(receive_exactly, pair.server, which * LARGE + 5)
+        with pytest.raises(KeyboardInterrupt):
+            pair.client.sendall(bytes(LARGE))
+        if close:
+            connection = pair.client._sslobj
+            pair.client.close()
+            with pytest.raises(OSError):  # noqa: PT011  # at its end
+                connection.write(bytes(LARGE), LARGE)
+        else:
+            pair.client.sendall(b"small")
+            assert receiving.result() == bytes(which * LARGE) + b"small"
 
 
 def test_a_reader_goes_on_meanwhile(contexts: Contexts) -> None:
@@ -130,13 +248,14 @@ def test_a_reader_goes_on_meanwhile(contexts: Contexts) -> None:
         writing.result()
 
 
-def cut_off(module: ModuleType, pki: Pki) -> tuple[type, Any]:
+def cut_off(module: ModuleType, pki: Pki, is_blocked: bool) -> tuple[type, Any]:
     """What a write raises when the peer resets the connection in the midst of it."""
     contexts = Contexts(client_context(module, pki), server_context(ssl, pki))
     with connected(contexts) as pair:
         pair.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writing = Background(pair.client.sendall, bytes(2 * FULL))
         receive_exactly(pair.server, LARGE)
+        time.sleep(SHORT if is_blocked else 0)
         pair.server.close()
         with pytest.raises(OSError) as caught:  # noqa: PT011  # which one is compared
             writing.result()
@@ -146,9 +265,10 @@ def cut_off(module: ModuleType, pki: Pki) -> tuple[type, Any]:
 
 
 @pytest.mark.skipif(not has("TLSv1_3"), reason="1.0.2 is not the one that ssl has")
-def test_a_reset_raises_what_it_raises_in_ssl(pki: Pki) -> None:
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["writing", "waiting"])
+def test_a_reset_raises_what_it_raises_in_ssl(pki: Pki, is_blocked: bool) -> None:
     """Class and errno."""
-    assert same(cut_off(pytls, pki)) == same(cut_off(ssl, pki))
+    assert same(cut_off(pytls, pki, is_blocked)) == same(cut_off(ssl, pki, is_blocked))
 
 
 def test_it_ends_when_the_socket_is_closed(contexts: Contexts) -> None:
