@@ -30,13 +30,13 @@ class InMemory(Connection):
         set_lock(self, incoming._lock)
         self.unfed, self.feed = incoming._pieces, incoming._feed
         self.in_memory = incoming._hand_over()
+        if outgoing._source is not None:
+            outgoing._hand_over()  # what several connections leave is not left to be fetched
         libcrypto.BIO_up_ref(self.in_memory)
         address = libcrypto.BIO_new(libcrypto.BIO_s_mem())
         out = BIO(address)
         self._out = pointer(address)
         libcrypto.BIO_up_ref(self._out)
-        if outgoing._late:
-            outgoing._fetch()
         outgoing._source = out, self._out, self._lock
         libssl.SSL_set_bio(self.ptr, self.in_memory, self._out)
 
@@ -54,7 +54,9 @@ class InMemory(Connection):
             most = min(size, BIO_ctrl_pending(self.in_memory)) // RECORD
             if most < 2:
                 self._incoming._large = False
-            if most < 2 or self.rest is not NOTHING or self.raised or self.in_callback:
+            # An end that is found in advance would end what goes the other way, too
+            at_once = most >= 2 and self.rest is NOTHING and not self._incoming._write_eof
+            if not at_once or self.raised or self.in_callback:
                 return self.read(size)
             room = fresh(None, c_ssize_t(most * RECORD))
             begin = start(room)
@@ -101,16 +103,17 @@ class InMemory(Connection):
 
     def _deliver(self, written: int = 0) -> None:
         outgoing = self._outgoing
-        if outgoing._handle is None:
-            outgoing._late = written or 1  # until it is read
+        outgoing._late = written or 1  # until it is read
+        if outgoing._handle is None:  # in this order: whoever makes one looks what was left
             return
+        outgoing._late = 0
         # Another connection reads from there, and must not wait for this one's lock
         data = read_short(self._out)
         if data:
             outgoing._pieces.append(data)
 
     def _run_dry(self) -> None:
-        self._incoming._dry = True
+        self._incoming._dry = not self._incoming._write_eof  # after which there is the end to tell
         # What was read may have been answered at once: a KeyUpdate. RFC 8446 §4.6.3
         if BIO_ctrl_pending(self._out):
             self._deliver()
@@ -119,7 +122,7 @@ class InMemory(Connection):
         self._deliver()
         want = super()._want_or_raise(code, *how, **more)
         if want == WANT_READ:
-            self._incoming._dry = True
+            self._incoming._dry = not self._incoming._write_eof
         return want
 
     def _renew_locks(self, renewed: dict[Any, Any]) -> None:

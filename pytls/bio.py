@@ -153,6 +153,8 @@ class MemoryBIO:
         if self._write_eof:
             raise SSLError("cannot write() after write_eof()")
         if size:
+            if self._late:
+                self._fetch()
             self._pieces.append(data)
             if size > RECORD * 2:
                 self._large = True
@@ -172,9 +174,11 @@ class MemoryBIO:
 
     def _fetch(self) -> None:
         """Take over what a connection has left."""
-        data = self._take_late()
-        if data:
-            self._pieces.append(data)
+        _, _, lock = self._source  # type: ignore[misc]  # who leaves something has set it
+        with lock:
+            data = self._take_late()
+            if data:
+                self._pieces.append(data)
 
     def _take_late(self) -> bytes:
         """What a connection has left: not a copy before it is wanted (benchmark bio-bulk)."""
@@ -187,15 +191,15 @@ class MemoryBIO:
 
     def _hand_over(self) -> Any:
         """The `BIO*` that OpenSSL reads; what is written from now on is for `_feed`."""
-        if self._late:
-            self._fetch()
         with self._lock:
             if self._handle is None:
-                address = C.BIO_new(C.BIO_s_mem())
-                self._handle = BIO(address)
-                self._ptr = pointer(address)
+                handle = BIO(C.BIO_new(C.BIO_s_mem()))
+                self._ptr = pointer(handle.ptr.value)
+                self._handle = handle
             self._tell_eof()
-            return self._ptr
+        if self._late:
+            self._fetch()
+        return self._ptr
 
     def _tell_eof(self) -> None:
         self._dry = False

@@ -10,7 +10,7 @@ from ._memory import InMemory
 from ._queue import want
 from ._types import Any
 from .bio import MemoryBIO
-from .connection import WANT_READ, Connection
+from .connection import NOTHING, WANT_READ, Connection
 from .session import SSLSession
 
 
@@ -86,7 +86,12 @@ class SSLObject(Facts):
         connection = self._sslobj
         if buffer is None and type(len) is int and 0 < len <= INT_MAX and self._ferry is None:
             # The short way: nothing has come since there was nothing (benchmark bio-64)
-            if connection._incoming._dry and not connection.unfed:
+            if (
+                connection._incoming._dry
+                and not connection.unfed
+                and connection.rest is NOTHING
+                and not connection._more_there
+            ):
                 raise want(-WANT_READ)
             if connection._incoming._large and len > RECORD:
                 data: Any = connection.read_records(len)

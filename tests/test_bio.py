@@ -184,3 +184,95 @@ def test_much_is_left_until_it_is_read_and_outlives_its_connection(own: Contexts
     while len(received) < sum(map(len, sent)):
         received += server.read(65536)
     assert received == b"".join(sent)
+
+
+def ends(context: Any, *bios: Any) -> list[Any]:
+    """A client for each of `bios`, where it writes, after its first words."""
+    clients = [context.wrap_bio(pytls.MemoryBIO(), bio, server_hostname=HOSTNAME) for bio in bios]
+    for client in clients:
+        with contextlib.suppress(pytls.SSLWantReadError):
+            client.do_handshake()
+    return clients
+
+
+def test_a_program_may_write_after_a_connection(pki: Pki) -> None:
+    """Where that one writes, and in this order."""
+    bio = pytls.MemoryBIO()
+    _client = ends(client_context(pytls, pki), bio)
+    said = bio.pending
+    bio.write(b"and more")
+
+    assert bio.pending == said + 8
+    data = bio.read()
+    assert data[:1] == b"\x16"
+    assert data[said:] == b"and more"
+
+
+def test_two_connections_write_into_one(pki: Pki) -> None:
+    """Nothing of either is lost, though the second came when the first had written."""
+    context = client_context(pytls, pki)
+    bio = pytls.MemoryBIO()
+    first = ends(context, bio)
+    said = bio.pending
+    _clients = ends(context, bio), ends(context, bio, bio), first
+
+    assert bio.pending == 4 * said
+    assert bio.read(said)[:1] == b"\x16"
+    assert len(bio.read()) == 3 * said
+
+
+def test_what_is_left_beside_somebody_who_reads_from_there(pki: Pki) -> None:
+    """A record's rest is there, though another connection found the BIO of both empty."""
+    near, far = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = client_context(pytls, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
+    server = server_context(pytls, pki).wrap_bio(far, near, server_side=True)
+    for call in [client.do_handshake, server.do_handshake] * 3:
+        with contextlib.suppress(pytls.SSLWantReadError):
+            call()
+    other = server_context(pytls, pki).wrap_bio(far, pytls.MemoryBIO(), server_side=True)
+    for buffer in None, bytearray(3):
+        client.write(b"abcdef")
+        assert server.read(3, buffer)
+        with pytest.raises(pytls.SSLWantReadError):
+            other.read(1)
+        assert server.read(3) == b"def"
+
+
+def test_an_end_is_not_found_in_advance(pki: Pki) -> None:
+    """The peer has gone after many records: until one has read so far, one may answer."""
+    near, far = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = client_context(pytls, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
+    server = server_context(pytls, pki).wrap_bio(far, near, server_side=True)
+    for call in [client.do_handshake, server.do_handshake] * 3:
+        with contextlib.suppress(pytls.SSLWantReadError):
+            call()
+    client.write(bytes(65536))
+    far.write_eof()
+    received = 0
+    while received < 65536:
+        received += len(server.read(1 << 20))
+    assert server.write(b"answer") == 6
+    with pytest.raises(pytls.SSLEOFError):
+        server.read(1)
+
+
+@pytest.mark.parametrize("size", [1, 65536])
+def test_an_end_that_was_there_before_the_data_was_read(pki: Pki, size: int) -> None:
+    """It is told after the data, as in ssl: not that more is wanted."""
+
+    def case(m: Any) -> Any:
+        near, far = m.MemoryBIO(), m.MemoryBIO()
+        client = client_context(m, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
+        server = server_context(m, pki).wrap_bio(far, near, server_side=True)
+        for call in [client.do_handshake, server.do_handshake] * 3:
+            with contextlib.suppress(m.SSLWantReadError):
+                call()
+        client.write(bytes(size))
+        far.write_eof()
+        received = 0
+        while received < size:
+            received += len(server.read(1 << 20))
+        server.read(1)
+
+    with pytest.raises(pytls.SSLEOFError):
+        case(pytls)
