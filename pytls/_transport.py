@@ -168,14 +168,14 @@ class Transport(Facts, _socket.socket):
         if type(buffer) is memoryview:  # as files give it (benchmark http)
             if not is_plain(buffer):
                 return self._read(connection, size, buffer)  # type: ignore[no-any-return]  # a count
-            most = buffer.nbytes
+            room, most = address(buffer), buffer.nbytes
         else:
+            room = address(buffer)  # before one looks how long it is: now it stays so
             most = len(buffer)
         if not 0 < size <= most:
             size = most
         if not 0 < size <= INT_MAX:
             return self._read(connection, size, buffer)  # type: ignore[no-any-return]  # a count
-        room = address(buffer)
         try:
             count = connection.read_into(room, size)
             if count >= 0:
@@ -207,7 +207,7 @@ class Transport(Facts, _socket.socket):
     ) -> int:
         writing = self._writing
         if not writing.acquire(False):
-            self._await_turn(source)
+            deadline = self._await_turn(source, deadline)
         try:
             count = connection.write(source, size)
             if count >= 0:
@@ -221,15 +221,39 @@ class Transport(Facts, _socket.socket):
         finally:
             writing.release()
 
-    def _await_turn(self, source: Any) -> None:
-        """Wait until the write of another thread is done, then be the one who writes."""
+    def _write_pieces(self, connection: Connection, octets: memoryview) -> None:
+        """Write all of it, record by record, with nothing of another thread between."""
+        timeout = self.gettimeout()
+        deadline = monotonic() + timeout if timeout else None
+        if not self._writing.acquire(False):
+            self._await_turn(None, deadline)
+        try:
+            at = 0
+            while at < len(octets):
+                piece = readable(octets[at : at + RECORD])
+                at += self._write(connection, *piece, deadline=deadline)
+                del piece
+        finally:
+            self._writing.release()
+
+    def _await_turn(self, source: Any, deadline: float | None) -> float | None:
+        """Wait until the write of another thread is done, then be the one who writes.
+
+        :returns: the deadline, counted from here if there was none.
+        """
         timeout = self.gettimeout()
         if timeout == 0:
             let_go(source)
             raise want(-WANT_WRITE)
-        if not self._writing.acquire(timeout=-1 if timeout is None else min(timeout, TIMEOUT_MAX)):
+        left: float = -1
+        if timeout is not None:
+            now = monotonic()
+            deadline = now + timeout if deadline is None else deadline
+            left = min(max(deadline - now, 0), TIMEOUT_MAX)
+        if not self._writing.acquire(timeout=left):
             let_go(source)
             raise _timeout_class("The write operation timed out")
+        return deadline
 
     def _real_close(self) -> None:
         waiter = self._waiter

@@ -268,7 +268,10 @@ class Connection(Agreed):
                 count = (SSL_read if self._last > SHORT else SSL_read_short)(self.ptr, room, RECORD)
                 data = record[: count if count < size else size] if count > 0 else b""
                 if count > size:
-                    self.rest = BytesIO(record[size:count])
+                    rest = BytesIO(record[size:count])
+                    if self.rest is not NOTHING:  # a signal's handler has read the next one
+                        rest = BytesIO(rest.read() + self.rest.read())
+                    self.rest = rest
                 spare.append(pair)
             self._more_there = False
             if count > 0:

@@ -7,7 +7,6 @@ import socket as _socket
 from _thread import RLock
 from _thread import _count as others
 from functools import wraps
-from time import monotonic
 
 from ._arguments import INT_MAX, RECORD, readable
 from ._facts import check_arguments
@@ -167,7 +166,11 @@ class SSLSocket(Transport):
                     if data:
                         return data  # type: ignore[no-any-return]  # bytes
                 data = WANT_READ
-                if connection.awaits_answer and self.gettimeout() != 0:
+                if (
+                    connection.awaits_answer
+                    and not connection._more_there
+                    and self.gettimeout() != 0
+                ):
                     # It is seldom there so soon: wait at once (benchmark ping)
                     connection.awaits_answer = False
                 else:
@@ -280,16 +283,10 @@ class SSLSocket(Transport):
         if type(data) is bytes and 0 < len(data) <= RECORD:
             self._write(connection, data, len(data))
             return
-        timeout = self.gettimeout()
-        if timeout == 0 or isinstance(data, memoryview):
+        if isinstance(data, memoryview) or self.gettimeout() == 0:
             # In pieces, since C is given a copy of a read-only view
-            deadline = monotonic() + timeout if timeout else None
             with memoryview(data) as view, view.cast("B") as octets:
-                at = 0
-                while at < len(octets):
-                    piece = readable(octets[at : at + RECORD])
-                    at += self._write(connection, *piece, deadline=deadline)
-                    del piece
+                self._write_pieces(connection, octets)
             return
         source, size = readable(data)
         if size > INT_MAX:

@@ -1,0 +1,116 @@
+"""What somebody else does to the same connection or buffer in the midst of a call."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+from peers import (
+    DEADLINE,
+    RECORD,
+    SHORT,
+    Background,
+    Contexts,
+    client_context,
+    connected,
+    receive_exactly,
+    server_context,
+)
+from pki import Pki
+
+import pytls
+from pytls import _transport, connection
+
+
+@pytest.fixture
+def contexts(pki: Pki, tls_version: str) -> Contexts:
+    """Both of pytls."""
+    return Contexts(client_context(pytls, pki, tls_version), server_context(pytls, pki))
+
+
+def test_a_buffer_that_shrinks(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written beyond the end that a bytearray has when C gets it."""
+    address = _transport.address
+
+    def shrinks(buffer: Any) -> Any:
+        del buffer[10:]
+        return address(buffer)
+
+    with connected(contexts) as pair:
+        pair.server.sendall(b"*" * 100)
+        monkeypatch.setattr(_transport, "address", shrinks)
+        assert pair.client.recv_into(bytearray(100)) == 10
+
+
+def test_the_rest_of_a_record_needs_no_wait(contexts: Contexts) -> None:
+    """Something was sent, and a part of the answer taken by recv_into: recv has the rest."""
+    with connected(contexts) as pair:
+        pair.client.settimeout(DEADLINE)
+        pair.client.sendall(b"question")
+        assert pair.server.recv(100) == b"question"
+        pair.server.sendall(b"head and body")
+        head = bytearray(4)
+        assert pair.client.recv_into(head) == 4
+        assert pair.client.recv(100) == b" and body"
+
+
+def test_a_handler_that_reads(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal's handler may read the next record before the rest of this one is put by."""
+    read = connection.SSL_read_short
+    handled: list[bytes] = []
+
+    def interrupted(*arguments: Any) -> Any:
+        count = read(*arguments)
+        if count > 0 and not handled:
+            handled.append(b"")
+            handled[0] = pair.client.recv(3)
+        return count
+
+    with connected(contexts) as pair:
+        pair.server.sendall(b"abcdef")
+        pair.server.sendall(b"ABCDEF")
+        time.sleep(SHORT)
+        monkeypatch.setattr(connection, "SSL_read_short", interrupted)
+        assert pair.client.recv(3) == b"abc"
+        assert handled == [b"ABC"]
+        assert receive_exactly(pair.client, 6) == b"defDEF"
+
+
+def test_views_of_two_threads_do_not_mix(contexts: Contexts) -> None:
+    """What one sendall sends arrives together, also of a memoryview."""
+    size = 64 * RECORD
+    with connected(contexts) as pair:
+        sending = [
+            Background(pair.client.sendall, memoryview(bytes([number]) * size))
+            for number in range(4)
+        ]
+        received = receive_exactly(pair.server, 4 * size)
+        for thread in sending:
+            thread.result()
+    assert sum(a != b for a, b in zip(received, received[1:])) == 3
+
+
+@pytest.mark.parametrize("make", [bytes, memoryview])
+def test_to_await_ones_turn_is_a_part_of_the_timeout(contexts: Contexts, make: Any) -> None:
+    """Another thread's write first, a full socket then: one deadline for both."""
+    with connected(contexts) as pair:
+        end = pair.client
+        end.settimeout(10 * SHORT)
+        has, may_go = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with end._writing:
+                has.set()
+                may_go.wait(DEADLINE)
+
+        writing = Background(write)
+        assert has.wait(DEADLINE)
+        threading.Timer(8 * SHORT, may_go.set).start()
+        begin = time.monotonic()
+        with pytest.raises(socket.timeout):
+            end.sendall(make(bytes(64 << 20)))
+        assert time.monotonic() - begin < 15 * SHORT
+        writing.result()
