@@ -13,6 +13,10 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
+from collections import deque
+from functools import partial
+from io import IOBase
+from itertools import compress
 from weakref import WeakSet, WeakValueDictionary
 
 from ._handle import Handle
@@ -65,24 +69,32 @@ def replace(ctx: Shared, function: Any, *arguments: Any) -> Any:
     with ctx.copying:
         if not ctx.used:
             return function(ctx.ptr, *arguments)
-        held: list[Any] = []
-        with _changing:
-            try:
-                for reference in connections.valuerefs():
-                    connection = reference()
-                    if connection is not None and connection.ctx is ctx:
-                        _hold(connection._lock, held)
-                return function(ctx.ptr, *arguments)
-            finally:
-                for lock in held:
-                    lock.release()
+        with _changing, _Held() as held:
+            for reference in connections.valuerefs():
+                connection = reference()
+                if connection is not None and connection.ctx is ctx:
+                    held.take(connection._lock)
+            return function(ctx.ptr, *arguments)
 
 
-def _hold(lock: Any, held: list[Any]) -> None:
-    while lock not in _outside:
-        if lock.acquire(timeout=_PATIENCE):
-            held.append(lock)
-            return
+class _Held(IOBase):
+    """Locks that are let go of at the end of a `with`, whatever interrupts it.
+
+    A signal's exception comes up between two lines of Python, as in the midst of a `finally`: so a
+    lock is taken and noted, and all are let go of, by one call of C each. `IOBase` has an
+    `__exit__` in C, which calls `close`.
+    """
+
+    def __init__(self) -> None:
+        self._locks: list[Any] = []
+        let_go = map(type(_changing).release, self._locks)
+        self.close = partial(deque, let_go, 0)  # type: ignore[method-assign,assignment]  # in C
+
+    def take(self, lock: Any) -> None:
+        """Wait for `lock`, but not for whoever is `outside` with it."""
+        before = len(self._locks)
+        while lock not in _outside and len(self._locks) == before:
+            self._locks.extend(compress((lock,), map(lock.acquire, (True,), (_PATIENCE,))))
 
 
 def register(address: int, connection: Any) -> None:
@@ -103,12 +115,23 @@ def outside(lock: Any, function: Any, *arguments: Any) -> Any:
     It is no call of OpenSSL on that connection. Such a call is begun or gone on with afterwards,
     and not while a setting is being replaced.
     """
-    _outside.append(lock)
+    before = _outside.count(lock)
+    interruption: BaseException | None = None
     try:
+        _outside.append(lock)
         return function(*arguments)
     finally:
-        with _changing:
-            _outside.remove(lock)
+        # Whatever interrupts the wait: to go on without is to read what is being freed
+        while True:
+            try:
+                if _outside.count(lock) <= before:
+                    break
+                with _changing:
+                    _outside.remove(lock)
+            except BaseException as error:  # noqa: BLE001  # raised below
+                interruption = error
+        if interruption is not None:
+            raise interruption
 
 
 def _after_fork() -> None:

@@ -5,8 +5,10 @@ ctypes then leaves the answer to C as it finds it: whatever that is, nobody may 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import operator
+import signal
 import sys
 import threading
 from functools import partial
@@ -17,7 +19,7 @@ from peers import Background, Contexts, client_context, connected, server_contex
 from pki import PASSWORD, Pki
 
 import pytls
-from pytls import _callbacks, _credentials, _libssl
+from pytls import _callbacks, _change, _credentials, _libssl
 
 # From 3.11 on, an exception can be made to wait for the first bytecode: C alone runs until then
 interruptible = pytest.mark.skipif(
@@ -317,3 +319,61 @@ def test_resuming_and_certificates_beside_pre_shared_keys(pki: Pki, version: str
 
     assert handshake(client, server) == [None, None]
     assert client.session_reused
+
+
+signals = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+
+
+@signals
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="what is C in CPython, PyPy has in Python"
+)
+def test_an_interrupted_change_holds_nobody_up() -> None:
+    """No connection stays locked, wherever in it a signal's exception comes up."""
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_SERVER)
+    ends = [
+        context.wrap_bio(pytls.MemoryBIO(), pytls.MemoryBIO(), server_side=True) for _ in range(20)
+    ]
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for n in range(500):
+            with contextlib.suppress(InterruptedError):
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 2e-5 + n * 1e-6)
+                    for _ in range(50):
+                        context.set_alpn_protocols(["x"])
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+    for end in ends:
+        with pytest.raises(pytls.SSLWantReadError):
+            Background(end.do_handshake).result(5)
+
+
+@signals
+def test_an_interrupted_return_from_a_callback_waits_all_the_same() -> None:
+    """For whoever is replacing a setting: OpenSSL would go on with what is freed."""
+    lock, changing, may_go_on = threading.RLock(), threading.Event(), threading.Event()
+
+    def change() -> None:
+        with _change._changing:
+            changing.set()
+            may_go_on.wait(10)
+
+    def callback() -> Background:
+        replacing = Background(change)
+        changing.wait(10)
+        threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()
+        threading.Timer(0.3, may_go_on.set).start()
+        return replacing
+
+    with pytest.raises(KeyboardInterrupt):
+        _change.outside(lock, callback)
+    assert may_go_on.is_set()
+    assert lock not in _change._outside
