@@ -22,18 +22,25 @@ from ._libssl import (
     SSL_get_wbio,
     SSL_is_init_finished,
     SSL_set0_wbio,
+    SSL_version,
     SSL_want,
     SSL_write,
 )
 from ._queue import from_queue
 from ._types import Any
 from .bio import BIO
-from .constants import SSLErrorNumber
+from .constants import SSLErrorNumber, TLSVersion
 
 LARGE = 8 * RECORD
 """From so many bytes on it is worth while: with half of them it costs (benchmark sendall-1m)."""
 
-_ROOM = 8 * RECORD
+_RECORDS = 8
+
+_OVERHEAD12, _OVERHEAD13 = 29, 22
+"""A record's header, nonce and tag, with AES-GCM; its header, type and tag.
+
+RFC 5288 §3, RFC 8446 §5.2
+"""
 
 _TELLING = 64  # bytes: by its last ones, what was taken is known again in another buffer
 
@@ -71,7 +78,9 @@ class Gatherer:
         self._taken = 0
         self._end = b""
         bio = self._bio.ptr
-        if not BIO_set_write_buffer_size(bio, _ROOM):
+        # Room for whole records: where a part of one went in, the first error would be lost
+        overhead = _OVERHEAD13 if SSL_version(ssl) >= TLSVersion.TLSv1_3 else _OVERHEAD12
+        if not BIO_set_write_buffer_size(bio, _RECORDS * (RECORD + overhead)):
             raise from_queue()
         connection.gatherer = self
         sock = SSL_get_wbio(ssl)

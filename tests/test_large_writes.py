@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 import struct
+import sys
 import time
 from types import ModuleType
 from typing import Any
@@ -30,7 +31,7 @@ from peers import (
 from pki import Pki
 
 import pytls
-from pytls import _gather, _loader
+from pytls import _gather, _loader, connection
 from pytls._arguments import let_go, readable
 from pytls._gather import WANT_WRITE
 
@@ -269,6 +270,18 @@ def cut_off(module: ModuleType, pki: Pki, is_blocked: bool) -> tuple[type, Any]:
 def test_a_reset_raises_what_it_raises_in_ssl(pki: Pki, is_blocked: bool) -> None:
     """Class and errno."""
     assert same(cut_off(pytls, pki, is_blocked)) == same(cut_off(ssl, pki, is_blocked))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system may tell it otherwise")
+def test_a_reset_before_it(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first error of the system is told, not that of a second attempt."""
+    monkeypatch.setattr(connection, "TELLS_ERRNO", True)
+    with connected(contexts) as pair:
+        pair.server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        pair.server.close()
+        time.sleep(SHORT)
+        with pytest.raises(ConnectionResetError):
+            pair.client.sendall(bytes(FULL))
 
 
 def test_it_ends_when_the_socket_is_closed(contexts: Contexts) -> None:
