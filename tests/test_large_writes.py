@@ -198,7 +198,7 @@ def test_an_answer_of_the_handshake_meets_a_large_write(pki: Pki, message: str) 
 
 def by_name(function: str, sock: Any, *arguments: int) -> None:
     """A function of libssl that `ssl` does not offer."""
-    library = ctypes.PyDLL(None, handle=_loader.PAIR.ssl_handle)
+    library = ctypes.CDLL(None, handle=_loader.PAIR.ssl_handle)
     with sock._sslobj._lock:
         assert library[function](sock._sslobj.ptr, *arguments) == 1
 
