@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import functools
 import hashlib
 import importlib
 import itertools
@@ -180,15 +181,21 @@ def renegotiate(sock: Any) -> None:
 
 def call(name: str, sock: Any, *numbers: int) -> int:
     """What is no name of `ssl`: through the library that pytls has loaded."""
+    connection, function = sock._sslobj, function_of(name, len(numbers))
+    with connection._lock:
+        return int(function(connection.ptr, *numbers))
+
+
+@functools.lru_cache(maxsize=None)
+def function_of(name: str, numbers: int) -> Any:
+    """Once each: a CDLL makes a class, and 3.13 without the interpreter's lock frees no class."""
     from ctypes import CDLL, c_int, c_void_p
 
     from pytls._loader import PAIR
 
-    connection = sock._sslobj
     function = CDLL(None, handle=PAIR.ssl_handle)[name]
-    function.argtypes, function.restype = [c_void_p, *[c_int] * len(numbers)], c_int
-    with connection._lock:
-        return int(function(connection.ptr, *numbers))
+    function.argtypes, function.restype = [c_void_p, *[c_int] * numbers], c_int
+    return function
 
 
 def main() -> int:
