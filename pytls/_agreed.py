@@ -30,7 +30,9 @@ class Agreed:
 
     ptr: Any
     _lock: Any
+    _owner: Any
     ctx: Shared
+    hooks: Any
     server_side: bool
     in_callback: bool
     sni_unheard: Any
@@ -87,6 +89,16 @@ class Agreed:
                 raise from_queue()
 
     # --- the context
+
+    @property
+    def context(self) -> Any:
+        """The `SSLContext`, which the owner keeps alive."""
+        return self.hooks.context()
+
+    @property
+    def owner(self) -> Any:
+        """The SSLSocket or SSLObject, for callbacks; None when it is gone."""
+        return self._owner()
 
     def expect_context(self, ctx: Shared) -> None:
         """Be ready to get the settings of `ctx`, which lives as long as the connection then.

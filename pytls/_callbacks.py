@@ -143,7 +143,7 @@ def _on_servername(ssl: int, alert: Any, _: Any) -> int:
         connection, hook = _find_hook(ssl, "servername")
         answer = None
         if hook is not None:
-            owner = connection.owner()
+            owner = connection.owner
             if owner is None:
                 alert[0] = AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
                 return C.SSL_TLSEXT_ERR_ALERT_FATAL
@@ -272,7 +272,7 @@ def _on_message(
     if hook is None:
         return
     try:
-        owner = connection.owner()
+        owner = connection.owner
         if owner is None:
             return
         body = string_at(data, length)

@@ -65,7 +65,7 @@ class Facts:
             context._check_hostname,
             context._post_handshake_auth,
         )
-        connection.owner = ref(self)
+        connection._owner = ref(self)
         if LOSES_HOST_FLAGS:
             set_host_flags(connection.ptr, context._host_flags)
         if session is not None:

@@ -288,7 +288,7 @@ def _after_fork() -> None:
     """In a forked child: wait for no thread that was left behind."""
     renewed: dict[Any, Any] = {}
     for connection in list(connections.values()):
-        owner = connection.owner()
+        owner = connection.owner
         if isinstance(owner, Transport) and owner._waiter is not None:
             owner._waiter.forget()
             owner._waiter.turn = renew(owner._waiter.turn, renewed)

@@ -89,6 +89,7 @@ class Connection(Agreed):
         "_last",
         "_lock",
         "_more_there",
+        "_owner",
         "_shutdown_sent",
         "_told",
         "awaits_answer",
@@ -100,7 +101,6 @@ class Connection(Agreed):
         "in_callback",
         "in_memory",
         "on_socket",
-        "owner",
         "psk_unheard",
         "ptr",
         "raised",
@@ -132,7 +132,7 @@ class Connection(Agreed):
         self.unfed: Any = ()
         self.feed: Any = None
         #: a weak reference to the SSLSocket or SSLObject, for callbacks
-        self.owner: Callable[[], Any] = NOBODY
+        self._owner: Callable[[], Any] = NOBODY
         self._shutdown_sent = False
         self._told = None
         #: what was read of a record beyond what was asked for; a read of it is atomic
@@ -209,11 +209,6 @@ class Connection(Agreed):
                 self.ctx = before
                 raise from_queue()
             self.hooks = hooks
-
-    @property
-    def context(self) -> Any:
-        """The `SSLContext`, which the owner keeps alive."""
-        return self.hooks.context()
 
     # --- the four operations
 
