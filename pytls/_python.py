@@ -25,3 +25,6 @@ CHECKS_OBJECTS = sys.version_info >= (3, 14)
 
 #: default contexts hold certificates to RFC 5280, and trust what is below a root, too
 STRICT = sys.version_info >= (3, 13)
+
+#: whether one thread at a time runs Python, so that a method in C is not interrupted by another
+ONE_AT_A_TIME: bool = getattr(sys, "_is_gil_enabled", lambda: True)()

@@ -13,6 +13,7 @@ from ._facts import check_arguments
 from ._features import MAY_WAIT
 from ._guise import guise
 from ._makefile import hasten
+from ._python import ONE_AT_A_TIME
 from ._queue import refusal
 from ._sendfile import sendfile
 from ._transport import Transport
@@ -161,7 +162,7 @@ class SSLSocket(Transport):
         try:
             if buffer is None and type(len) is int and 0 < len <= INT_MAX:
                 data: Any
-                if connection.rest is not NOTHING:
+                if connection.rest is not NOTHING and ONE_AT_A_TIME:
                     data = connection.rest.read(len)
                     if data:
                         return data  # type: ignore[no-any-return]  # bytes
