@@ -66,23 +66,24 @@ def copy(ctx: Shared, function: Any, *arguments: Any) -> Any:
 
 def replace(ctx: Shared, function: Any, *arguments: Any) -> Any:
     """What `function` returns for the `SSL_CTX*` and `arguments`; it replaces settings."""
-    with ctx.copying:
+    with _Held() as held:
+        held.take(ctx.copying)
         if not ctx.used:
             return function(ctx.ptr, *arguments)
-        with _changing, _Held() as held:
-            for reference in connections.valuerefs():
-                connection = reference()
-                if connection is not None and connection.ctx is ctx:
-                    held.take(connection._lock)
-            return function(ctx.ptr, *arguments)
+        held.take(_changing)
+        for reference in connections.valuerefs():
+            connection = reference()
+            if connection is not None and connection.ctx is ctx:
+                held.take(connection._lock)
+        return function(ctx.ptr, *arguments)
 
 
 class _Held(IOBase):
     """Locks that are let go of at the end of a `with`, whatever interrupts it.
 
     A signal's exception comes up between two lines of Python, as in the midst of a `finally`: so a
-    lock is taken and noted, and all are let go of, by one call of C each. `IOBase` has an
-    `__exit__` in C, which calls `close`.
+    lock is taken and noted, and all are let go of, by one call of C each. `IOBase` has an `__exit__`
+    in C, which calls `close`. What a plain `with` has just taken, CPython 3.8 and 3.14 may lose.
     """
 
     def __init__(self) -> None:
@@ -126,7 +127,8 @@ def outside(lock: Any, function: Any, *arguments: Any) -> Any:
             try:
                 if _outside.count(lock) <= before:
                     break
-                with _changing:
+                with _Held() as held:
+                    held.take(_changing)
                     _outside.remove(lock)
             except BaseException as error:  # noqa: BLE001  # raised below
                 interruption = error

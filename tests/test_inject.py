@@ -238,7 +238,7 @@ EVERYWHERE = """
 from pytls import inject
 
 FRAMES = {"inject_into_ssl", "_take_place", "_put"}
-ftplib, left = sys.modules["ftplib"], 0
+ftplib, left, untraced = sys.modules["ftplib"], 0, 0
 
 def trace(frame, event, _):
     global left
@@ -266,8 +266,11 @@ for at in range(1, 10000):
         sys.settrace(None)
     else:
         sys.settrace(None)
-        assert all(place()) and at > 50, at
-        break
+        if at > 50:
+            assert all(place()), at
+            break
+        untraced += 1  # now and then, 3.12 tells of no bytecode
+        assert untraced < 10, at
     assert all(place()) or not any(place()), at
     pytls.extract_from_ssl()
     assert not any(place()), at

@@ -11,6 +11,7 @@ import operator
 import signal
 import sys
 import threading
+import time
 from functools import partial
 from typing import Any, Callable
 
@@ -366,12 +367,16 @@ def test_an_interrupted_return_from_a_callback_waits_all_the_same() -> None:
             changing.set()
             may_go_on.wait(10)
 
-    def callback() -> Background:
+    def interrupt(thread: int) -> None:
+        time.sleep(0.1)
+        signal.pthread_kill(thread, signal.SIGINT)
+        time.sleep(0.2)
+        may_go_on.set()
+
+    def callback() -> list[Background]:
         replacing = Background(change)
         changing.wait(10)
-        threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()
-        threading.Timer(0.3, may_go_on.set).start()
-        return replacing
+        return [replacing, Background(interrupt, threading.get_ident())]
 
     with pytest.raises(KeyboardInterrupt):
         _change.outside(lock, callback)
