@@ -82,8 +82,8 @@ class _Held(IOBase):
     """Locks that are let go of at the end of a `with`, whatever interrupts it.
 
     A signal's exception comes up between two lines of Python, as in the midst of a `finally`: so a
-    lock is taken and noted, and all are let go of, by one call of C each. `IOBase` has an `__exit__`
-    in C, which calls `close`. What a plain `with` has just taken, CPython 3.8 and 3.14 may lose.
+    lock is taken and noted, and all are let go of, by one call of C each. `IOBase` has in C an
+    `__exit__`, which calls `close`. What a plain `with` has just taken, CPython 3.8 and 3.14 may lose.
     """
 
     def __init__(self) -> None:
