@@ -83,7 +83,7 @@ class _Held(IOBase):
 
     A signal's exception comes up between two lines of Python, as in the midst of a `finally`: so a
     lock is taken and noted, and all are let go of, by one call of C each. `IOBase` has in C an
-    `__exit__`, which calls `close`. What a plain `with` has just taken, CPython 3.8 and 3.14 may lose.
+    `__exit__`, which calls `close`. A plain `with` may lose what it has taken (CPython 3.8, 3.14).
     """
 
     def __init__(self) -> None:
