@@ -221,14 +221,20 @@ def test_two_connections_write_into_one(pki: Pki) -> None:
     assert len(bio.read()) == 3 * said
 
 
+def linked(m: Any, pki: Pki) -> tuple[Any, Any, Any]:
+    """A client and a server after their handshake, and the BIO that leads from it to that."""
+    near, far = m.MemoryBIO(), m.MemoryBIO()
+    client = client_context(m, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
+    server = server_context(m, pki).wrap_bio(far, near, server_side=True)
+    for call in [client.do_handshake, server.do_handshake] * 3:
+        with contextlib.suppress(m.SSLWantReadError):
+            call()
+    return client, server, far
+
+
 def test_what_is_left_beside_somebody_who_reads_from_there(pki: Pki) -> None:
     """A record's rest is there, though another connection found the BIO of both empty."""
-    near, far = pytls.MemoryBIO(), pytls.MemoryBIO()
-    client = client_context(pytls, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
-    server = server_context(pytls, pki).wrap_bio(far, near, server_side=True)
-    for call in [client.do_handshake, server.do_handshake] * 3:
-        with contextlib.suppress(pytls.SSLWantReadError):
-            call()
+    client, server, far = linked(pytls, pki)
     other = server_context(pytls, pki).wrap_bio(far, pytls.MemoryBIO(), server_side=True)
     for buffer in None, bytearray(3):
         client.write(b"abcdef")
@@ -240,12 +246,7 @@ def test_what_is_left_beside_somebody_who_reads_from_there(pki: Pki) -> None:
 
 def test_an_end_is_not_found_in_advance(pki: Pki) -> None:
     """The peer has gone after many records: until one has read so far, one may answer."""
-    near, far = pytls.MemoryBIO(), pytls.MemoryBIO()
-    client = client_context(pytls, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
-    server = server_context(pytls, pki).wrap_bio(far, near, server_side=True)
-    for call in [client.do_handshake, server.do_handshake] * 3:
-        with contextlib.suppress(pytls.SSLWantReadError):
-            call()
+    client, server, far = linked(pytls, pki)
     client.write(bytes(65536))
     far.write_eof()
     received = 0
@@ -261,12 +262,7 @@ def test_an_end_that_was_there_before_the_data_was_read(pki: Pki, size: int) -> 
     """It is told after the data, as in ssl: not that more is wanted."""
 
     def case(m: Any) -> Any:
-        near, far = m.MemoryBIO(), m.MemoryBIO()
-        client = client_context(m, pki).wrap_bio(near, far, server_hostname=HOSTNAME)
-        server = server_context(m, pki).wrap_bio(far, near, server_side=True)
-        for call in [client.do_handshake, server.do_handshake] * 3:
-            with contextlib.suppress(m.SSLWantReadError):
-                call()
+        client, server, far = linked(m, pki)
         client.write(bytes(size))
         far.write_eof()
         received = 0
