@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import sys
-from ctypes import c_void_p
+from ctypes import c_void_p, py_object
 from os import environ
 
 from ._queue import from_queue
 from ._types import Any, Callable, ClassVar
+
+try:
+    from ctypes import pythonapi
+except ImportError:  # not CPython: who refers to what is finalized before it
+
+    def _untrack(_: Any) -> None: ...
+else:
+    _untrack = pythonapi["PyObject_GC_UnTrack"]
+    _untrack.argtypes, _untrack.restype = (py_object,), None
 
 
 class Handle:
@@ -29,6 +38,9 @@ class Handle:
             self.ptr = None
             raise from_queue()
         self.ptr = c_void_p(address)
+        # The garbage collector finalizes a cycle's objects in any order: one of the program's may
+        # still use this. Unseen, it is freed after all of them, by who holds it
+        _untrack(self)
 
     def give(self) -> Any:
         """The address, for a C function that takes the object over; the handle is empty then."""

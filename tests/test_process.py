@@ -172,6 +172,65 @@ assert not [ref() for ref in left if ref() is not None]
     run(pki, program)
 
 
+@pytest.mark.parametrize("use", ["talks", "changes", "looks", "reads"])
+def test_a_finalizer_uses_what_is_collected_with_it(pki: Pki, use: str) -> None:
+    """Of a cycle, whoever is finalized last still has a whole connection."""
+    program = f"""
+class Last:
+    def __init__(self, make):
+        self.kept = make()
+        self.itself = self
+    def __del__(self):
+        self.kept.use(self.kept)
+        used.append(self)  # and goes on to live
+
+class Kept:
+    pass
+
+def talks(kept):
+    kept.far.write(b"*" * 10)
+    assert kept.end.read(10) == b"*" * 10
+    kept.end.write(b"heard")
+    assert kept.far.read(10) == b"heard"
+    assert kept.end.cipher() == kept.far.cipher()
+
+def changes(kept):
+    context = kept.end.context
+    context.set_ciphers("ALL")
+    context.verify_flags |= 0
+    assert context.get_ca_certs() and context.get_ciphers()
+    shake(*objects(context, kept.far.context))
+
+def looks(kept):
+    assert kept.session == kept.end.session and kept.session.time
+
+def reads(kept):
+    kept.bio.write(b"abc")
+    assert kept.bio.pending == 3 and kept.bio.read(3) == b"abc"
+
+def make():
+    contexts = client_context(pytls, Pki, "TLSv1.2"), server_context(pytls, Pki)
+    kept = Kept()
+    kept.end, kept.far = shake(*objects(*contexts))
+    kept.session = kept.end.session
+    kept.bio = pytls.MemoryBIO()
+    kept.reader = contexts[0].wrap_bio(kept.bio, pytls.MemoryBIO(), server_hostname=HOSTNAME)
+    with contextlib.suppress(pytls.SSLWantReadError):
+        kept.reader.read()
+    kept.use = {use}
+    return kept
+
+gc.disable()
+used = []
+Last(make)
+for _ in range(3):
+    gc.collect()
+assert used
+used[0].__del__()
+"""
+    run(pki, program)
+
+
 @pytest.mark.parametrize("callback", ["sni", "message", "psk-client", "psk-server", "password"])
 @pytest.mark.parametrize(
     "error",
