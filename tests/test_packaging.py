@@ -18,8 +18,8 @@ import pytest
 import pytls
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ".ci pytls benchmarks tests tools docs .gitignore CHANGELOG.md LICENSE MANIFEST.in".split()
-PARTS += "README.md pyproject.toml setup.cfg tox.ini".split()
+PARTS = ".ci pytls benchmarks fuzz tests tools docs .gitignore CHANGELOG.md LICENSE".split()
+PARTS += "MANIFEST.in README.md SECURITY.md pyproject.toml setup.cfg tox.ini".split()
 UNTRACKED = shutil.ignore_patterns("__pycache__", ".*_cache", "*.py[co]")
 
 
@@ -100,6 +100,21 @@ def test_source_date_epoch_is_the_time_of_every_member(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         times = {member.date_time for member in packed.infolist()}
     assert times == {(2023, 11, 14, 22, 13, 20)}
+
+
+def test_the_parts_are_the_whole_project() -> None:
+    """What git has, where it is asked: or the sdist would lack what nobody has named here."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("no checkout")
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+
+    assert {name.partition("/")[0] for name in listed.stdout.splitlines()} == set(PARTS)
 
 
 def test_the_sdist_holds_the_whole_project(built: Built, tmp_path: Path) -> None:
