@@ -42,7 +42,8 @@ FOUND = release(PAIR.version)
 
 
 # 1.0.2 is thread-safe only with locking callbacks, and one in Python deadlocks when the garbage
-# collector enters it again. No call waits for a peer, so the interpreter's lock can be its lock.
+# collector enters it again. No call waits for a peer, so the interpreter's lock can be its lock:
+# where there is one, and a call can keep it (docs/reliability.md).
 _ONE_AT_A_TIME = FOUND < (1, 1, 0)
 
 
@@ -59,7 +60,7 @@ class CFunction(Protocol):
     def __bool__(self) -> bool: ...
 
 
-# PyPy has none: there every call releases the lock, which is always right, if slower
+# PyPy has none: there every call releases the lock, which is right but for 1.0.2, if slower
 _PyDLL: Any = getattr(ctypes, "PyDLL", ctypes.CDLL)
 
 
