@@ -65,7 +65,7 @@ BOUNDS_INSTEAD_OF_METHODS = FOUND >= (4, 0, 0)
 # 1.0.2 has OP_NO_* only
 HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
 
-# SSL_SESSION_get_time(3) and the store's objects: how they are reached
+# What is in a store is told as copies, which are the caller's: X509_STORE_get1_objects(3)
 STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
 # 1.0.2 is called with the interpreter's lock kept: who waits in it stops every thread

@@ -71,11 +71,7 @@ def modules() -> list[Path]:
 
 def files() -> list[Path]:
     """Every Python file of the project."""
-    return [
-        path
-        for part in ("pytls", "tests", "tools", "benchmarks")
-        for path in (ROOT / part).rglob("*.py")
-    ]
+    return [path for part in PARTS for path in (ROOT / part).rglob("*.py")]
 
 
 def identity(path: Path) -> str:
@@ -125,6 +121,22 @@ def test_a_module_imports_only_from_the_layers_above_it(path: Path) -> None:
     layer = LAYER[path.stem]
     wrong = {name for name in own_imports(path) if 0 < LAYER[name] >= layer}
     assert not wrong
+
+
+def test_the_table_of_the_architecture_is_in_the_order_of_imports() -> None:
+    """It names every module, and each imports only from what stands before it there."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    order = [name.rpartition("/")[2] for cell in cells for name in re.findall(r"`(.+?)`", cell)]
+
+    assert sorted(order) == sorted(LAYER)
+    place = {name: number for number, name in enumerate(order)}
+    assert not [
+        (path.stem, name)
+        for path in modules()
+        for name in own_imports(path)
+        if place[name] >= place[path.stem]
+    ]
 
 
 def test_every_row_names_modules_that_exist() -> None:
