@@ -23,15 +23,18 @@ class Algorithms:
 
     @property
     def security_level(self) -> int:
-        """0 to 5: how weak a key or algorithm may be. SSL_CTX_get_security_level(3)
+        """0 to 5: the higher, the stronger a key or algorithm must be.
 
-        Source: `ssl.SSLContext.security_level`.
+        :raises NotImplementedError: before OpenSSL 1.1.0.
+
+        Source: `ssl.SSLContext.security_level`; SSL_CTX_get_security_level(3).
         """
         return int(libssl.SSL_CTX_get_security_level(self._handle.ptr))
 
     def set_ciphers(self, cipherlist: str, /) -> None:
         """Allow the ciphers of TLS 1.2 and below that the list names, in its order.
 
+        :param cipherlist: names and words such as ``"HIGH:!aNULL"``, colons between them.
         :raises SSLError: it names none that there is.
 
         Source: `ssl.SSLContext.set_ciphers`; openssl-ciphers(1).
@@ -63,6 +66,7 @@ class Algorithms:
 
         :param name: OpenSSL's short name, str or bytes, such as ``"prime256v1"``.
         :raises ValueError: there is no such curve.
+        :raises SSLError: it is not for key agreement.
 
         Source: `ssl.SSLContext.set_ecdh_curve`; SSL_CTX_set1_groups(3).
         """
@@ -75,6 +79,8 @@ class Algorithms:
 
     def set_groups(self, grouplist: str, /) -> None:
         """Allow the key agreement's groups that the list names, colons between them.
+
+        :raises SSLError: one of them is unknown.
 
         Source: `ssl.SSLContext.set_groups`; SSL_CTX_set1_groups_list(3).
         """
@@ -108,6 +114,8 @@ class Algorithms:
     def set_client_sigalgs(self, sigalgslist: str, /) -> None:
         """Allow these signature algorithms for client authentication, colons between them.
 
+        :raises SSLError: one of them is unknown.
+
         Source: `ssl.SSLContext.set_client_sigalgs`; SSL_CTX_set1_client_sigalgs_list(3).
         """
         names = text(sigalgslist, "set_client_sigalgs")
@@ -117,6 +125,8 @@ class Algorithms:
 
     def set_server_sigalgs(self, sigalgslist: str, /) -> None:
         """Allow these signature algorithms for server authentication, colons between them.
+
+        :raises SSLError: one of them is unknown.
 
         Source: `ssl.SSLContext.set_server_sigalgs`; SSL_CTX_set1_sigalgs_list(3).
         """
@@ -128,7 +138,10 @@ class Algorithms:
     def load_dh_params(self, path: Any, /) -> None:
         """Take Diffie-Hellman parameters from the PEM file `path`.
 
-        Source: `ssl.SSLContext.load_dh_params`; SSL_CTX_set0_tmp_dh_pkey(3).
+        :raises OSError: it cannot be read.
+        :raises SSLError: there are none in it, or they are too weak.
+
+        Source: `ssl.SSLContext.load_dh_params`; SSL_CTX_set_tmp_dh(3).
         """
         _credentials.load_dh_params(self._handle, path)
 

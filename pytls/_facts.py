@@ -170,6 +170,8 @@ class Facts:
     def get_verified_chain(self) -> list[bytes]:
         """The verified chain as DER, from the peer's certificate to the root.
 
+        :raises NotImplementedError: before OpenSSL 1.1.0.
+
         Source: `ssl.SSLSocket.get_verified_chain`; SSL_get0_verified_chain(3).
         """
         return [_octets(cert._der()) for cert in self._sslobj.get_verified_chain() or ()]
@@ -282,6 +284,7 @@ class Facts:
         """On a TLS 1.3 server: ask the client for its certificate; it comes with a later read.
 
         :raises SSLError: the client does not allow it, or it is no TLS 1.3 server.
+        :raises NotImplementedError: before OpenSSL 1.1.1.
         :raises ValueError: there is no TLS.
 
         Source: `ssl.SSLSocket.verify_client_post_handshake`; RFC 8446 §4.6.2.

@@ -12,9 +12,8 @@ def sendfile(sock: Any, connection: Any, file: Any, offset: int, count: int | No
     """Let the kernel encrypt and send `count` bytes of `file` from `offset` on.
 
     :param sock: the `SSLSocket`, whose timeout holds for each piece that the kernel takes.
-    :returns: how many bytes were sent; None when nothing was and it takes another way: the
-        connection has no kTLS, the socket does not wait, or `file` is none of the operating
-        system.
+    :returns: how many bytes were sent; None when the caller has to read and send them: the
+        connection has no kTLS, the socket does not wait, or `file` has no descriptor.
 
     SSL_sendfile(3)
     """

@@ -38,6 +38,8 @@ class Verification:
     def verify_mode(self) -> VerifyMode:
         """Whether the peer's certificate is asked for and must be valid: one of CERT_*.
 
+        :raises ValueError: on setting: none of them, or CERT_NONE while `check_hostname` is on.
+
         Source: `ssl.SSLContext.verify_mode`; SSL_CTX_set_verify(3).
         """
         mode = libssl.SSL_CTX_get_verify_mode(self._handle.ptr)
@@ -137,6 +139,7 @@ class Verification:
         :param cadata: PEM as str, or DER as bytes.
         :raises OSError: a file is missing.
         :raises SSLError: there is no certificate in it.
+        :raises TypeError, ValueError: none of the three is given; `cadata` is empty.
 
         Source: `ssl.SSLContext.load_verify_locations`; SSL_CTX_load_verify_locations(3).
         """

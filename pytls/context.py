@@ -151,7 +151,9 @@ class SSLContext(Verification, Algorithms, Versions):
         :param session: a session of this context to resume.
         :returns: an `SSLSocket`.
         :raises SSLError: the handshake failed.
+        :raises socket.timeout: it took longer than the timeout of `sock`.
         :raises ValueError: arguments that do not fit each other.
+        :raises NotImplementedError: `sock` is no stream socket.
 
         Source: `ssl.SSLContext.wrap_socket`.
         """
@@ -233,6 +235,9 @@ class SSLContext(Verification, Algorithms, Versions):
     def num_tickets(self) -> int:
         """How many TLS 1.3 session tickets a server sends after a handshake.
 
+        :raises ValueError: on setting: it is negative, or the context none of PROTOCOL_TLS_SERVER.
+        :raises NotImplementedError: before OpenSSL 1.1.1.
+
         Source: `ssl.SSLContext.num_tickets`; SSL_CTX_set_num_tickets(3).
         """
         return int(libssl.SSL_CTX_get_num_tickets(self._handle.ptr))
@@ -312,6 +317,8 @@ class SSLContext(Verification, Algorithms, Versions):
         It returns None to go on, or one of ALERT_DESCRIPTION_* to refuse, and may set the socket's
         `context`.
 
+        :raises ValueError, TypeError: on setting: a client's context; not callable.
+
         Source: `ssl.SSLContext.sni_callback`; RFC 6066 §3.
         """
         return self._hooks.servername
@@ -364,6 +371,9 @@ class SSLContext(Verification, Algorithms, Versions):
     def keylog_filename(self) -> Any:
         """The file that TLS secrets are appended to, for debugging; None: nowhere.
 
+        :raises OSError: on setting: it cannot be written.
+        :raises NotImplementedError: on setting, before OpenSSL 1.1.1.
+
         Source: `ssl.SSLContext.keylog_filename`; SSL_CTX_set_keylog_callback(3).
         """
         return self._keylog_filename
@@ -386,6 +396,7 @@ class SSLContext(Verification, Algorithms, Versions):
         :param callback: called with the server's hint, str or None; returns ``(identity, key)``,
             str or None and bytes. An empty key refuses.
         :raises SSLError: on a server's context.
+        :raises NotImplementedError: the library was built without PSK.
 
         Source: `ssl.SSLContext.set_psk_client_callback`; RFC 4279.
         """
@@ -402,6 +413,7 @@ class SSLContext(Verification, Algorithms, Versions):
             An empty key refuses.
         :param identity_hint: what clients are told.
         :raises SSLError: on a client's context.
+        :raises NotImplementedError: the library was built without PSK.
         :raises ValueError: the hint is too long.
 
         Source: `ssl.SSLContext.set_psk_server_callback`; RFC 4279.

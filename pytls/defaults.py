@@ -86,6 +86,7 @@ def create_default_context(
         default the system's.
     :returns: from Python 3.13 on with VERIFY_X509_STRICT and VERIFY_X509_PARTIAL_CHAIN; with a
         key log where the environment's SSLKEYLOGFILE says so.
+    :raises TypeError, ValueError: `purpose` is none, or another one.
 
     Source: `ssl.create_default_context`.
     """
