@@ -248,6 +248,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     if sys.argv[1] == "--child":
         child(sys.argv[2], float(sys.argv[3]), *sys.argv[4:7])
     else:
