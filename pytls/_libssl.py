@@ -70,7 +70,6 @@ SSL_in_before                = gil  (c_int,   SSL, since=(1, 1, 0))
 SSL_want                     = gil  (c_int,   SSL)
 SSL_state                    = gil  (c_int,   SSL, until=(1, 1, 0))
 SSL_ctrl                     = nogil(c_long,  SSL, c_int, c_long, ptr)
-SSL_set_read_ahead           = gil  (None,    SSL, c_int)
 SSL_get_rbio                 = gil  (BIO,     SSL)
 SSL_get_wbio                 = gil  (BIO,     SSL)
 
@@ -194,7 +193,6 @@ _SSL_CTRL_GET_SESSION_REUSED = 8
 _SSL_CTRL_OPTIONS = 32
 _SSL_CTRL_MODE = 33
 _SSL_CTRL_SET_TLSEXT_SERVERNAME_CB = 53
-_SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG = 54
 _SSL_CTRL_SET_TLSEXT_HOSTNAME = 55
 _SSL_CTRL_CLEAR_OPTIONS = 77
 _SSL_CTRL_SET_GROUPS = 91

@@ -365,4 +365,3 @@ def _path(name: str, handle: int) -> str:
 
 
 PAIR = load()
-VERSION = PAIR.version
