@@ -82,6 +82,8 @@ def target(text: str) -> Target:
     """
     if text.startswith("https://"):
         text = text[len("https://") :].partition("/")[0]
+    if "://" in text:
+        raise argparse.ArgumentTypeError("of URLs, only those with https:// begin with TLS")
     bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", text)
     if bracketed:
         host, port = bracketed.groups()
@@ -91,10 +93,12 @@ def target(text: str) -> Target:
         host, _, port = text.partition(":")
     if not host:
         raise argparse.ArgumentTypeError("there is no host name in it")
+    if "[" in host or "]" in host:
+        raise argparse.ArgumentTypeError("brackets stand around an IPv6 address: [::1]:443")
     if not port:
         return Target(host, 443)
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise argparse.ArgumentTypeError(f"{port} is no port number, which go from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{port!r} is no port; one is a number from 1 to 65535")
     return Target(host, int(port))
 
 
@@ -160,7 +164,10 @@ def _context(arguments: argparse.Namespace, verify: bool) -> SSLContext:
     try:
         context = create_default_context(cafile=arguments.cafile)
     except OSError as error:
-        raise NoConnectionError(f"{arguments.cafile}: {words(error)}") from error
+        place = arguments.cafile or "the trust store"
+        if error.filename is not None:  # the key log's alone is opened by Python, which tells it
+            place = f"SSLKEYLOGFILE={error.filename}"
+        raise NoConnectionError(f"{place}: {words(error)}") from error
     if not verify:
         context.check_hostname = False
         context.verify_mode = CERT_NONE

@@ -401,6 +401,17 @@ def test_what_cannot_be_done_is_one_line(
     assert re.fullmatch(f"pytls: {complaint}\n", told.errors)
 
 
+@expected.needs("KEYLOG")
+def test_a_key_log_that_cannot_be_written_is_one_line(
+    server: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment asks for it, and nobody may remember."""
+    monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
+
+    complaint = "pytls: SSLKEYLOGFILE=/nowhere/keys: No such file or directory\n"
+    assert connect(server) == (1, "", complaint)
+
+
 # Where to
 
 
@@ -424,10 +435,18 @@ def test_a_target_is_read(text: str, host: str, port: int) -> None:
     assert target(text) == (host, port)
 
 
-@pytest.mark.parametrize("text", ["", ":443", "[]:1", "a:0", "a:65536", "a:-1", "a:²", "a:x"])
-def test_what_is_no_target_is_refused(text: str) -> None:
-    """It becomes a usage error."""
-    with pytest.raises(argparse.ArgumentTypeError):
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        *((text, "no host name") for text in ["", ":443", "[]:1"]),
+        *((text, "is no port") for text in ["a:0", "a:65536", "a:-1", "a:²", "a:x"]),
+        *((text, "brackets stand around") for text in ["[::1", "::1]", "[a"]),
+        ("http://example.org", "only those with https://"),
+    ],
+)
+def test_what_is_no_target_is_refused(text: str, complaint: str) -> None:
+    """It becomes a usage error, which tells what is wrong."""
+    with pytest.raises(argparse.ArgumentTypeError, match=complaint):
         target(text)
 
 
