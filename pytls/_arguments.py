@@ -41,7 +41,7 @@ def array() -> tuple[Any, Any]:
 
 
 spare: list[tuple[Any, Any]] = []
-"""Those that nobody uses: taken and put back around one call, so never more than such calls."""
+"""Records that nobody uses now: each call takes one and puts it back, so there are few."""
 
 _SMALL = 2048
 

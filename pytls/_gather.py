@@ -37,9 +37,9 @@ LARGE = 8 * RECORD
 _RECORDS = 8
 
 _OVERHEAD12, _OVERHEAD13 = 29, 22
-"""A record's header, nonce and tag, with AES-GCM; its header, type and tag.
+"""Bytes that a record has beside its plaintext, with AES-GCM.
 
-RFC 5288 §3, RFC 8446 §5.2
+In TLS 1.2 header, nonce and tag, RFC 5288 §3; in TLS 1.3 header, type and tag, RFC 8446 §5.2.
 """
 
 _TELLING = 64  # bytes: by its last ones, what was taken is known again in another buffer

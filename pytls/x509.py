@@ -171,8 +171,9 @@ _XN_FLAG_RFC2253 = 0x1110317
 class DER(bytes):
     """A certificate's octets, which also answer what a `Certificate` does.
 
-    Before Python 3.13, only what is below an `ssl.SSLSocket` had the chains, as certificates. Who
-    looks for them there, as truststore does, finds those of the socket itself first.
+    Before Python 3.13, an `ssl.SSLSocket` could not tell its chains; its `_sslobj` could, and gave
+    them as `Certificate`. A program that takes whichever of the two can tell, as truststore does,
+    comes to the socket's octets here, and asks them for `public_bytes`.
 
     Not in `ssl`.
     """
