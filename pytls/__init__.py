@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import sys
 
+if sys.version_info < (3, 8):  # noqa: UP036  # a copied folder has nobody else to say so
+    raise ImportError(f"pytls needs Python 3.8 or newer; this is {sys.version.split()[0]}")
+
 try:
     from . import _later, _libssl, _types
 except ImportError as error:

@@ -87,6 +87,16 @@ def test_a_name_comes_from_where_type_checkers_are_told() -> None:
     assert set(pytls.__all__) <= set(told)
 
 
+def test_an_older_python_is_told_what_it_takes() -> None:
+    """By the first line that it can read: later ones are a SyntaxError there."""
+    fresh(
+        "import sys; sys.version_info = (3, 7, 16)\n"
+        "try: import pytls\n"
+        "except ImportError as error: assert 'needs Python 3.8' in str(error)\n"
+        "else: raise AssertionError\n"
+    )
+
+
 def test_every_name_is_there_for_a_star_and_for_dir() -> None:
     """Before anything was asked for."""
     fresh("from pytls import *; import pytls; assert set(pytls.__all__) <= set(globals())")
