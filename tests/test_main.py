@@ -85,7 +85,7 @@ def test_the_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["cure"], "invalid choice: 'cure'"),
         (["doctor", "--jso"], "unrecognized arguments: --jso"),
         (["connect"], "the following arguments are required: HOST[:PORT]"),
-        (["connect", "a:b"], "argument HOST[:PORT]: b is no port number"),
+        (["connect", "a:b"], "argument HOST[:PORT]: 'b' is no port"),
         (["connect", "a", "--min", "1.4"], "argument --min: invalid choice: '1.4'"),
         (
             ["connect", "a", "--timeout", "soon"],
