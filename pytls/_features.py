@@ -5,12 +5,14 @@ Rows of the tables tell which functions there are; here stands what follows from
 
 from __future__ import annotations
 
+import ctypes
 from ctypes import c_long, sizeof
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._declare import FOUND, Release, dotted
 from ._loader import PAIR
+from ._python import ONE_AT_A_TIME
 
 # Flags of `ssl`
 HAS_SNI = True
@@ -70,6 +72,9 @@ STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
 # 1.0.2 is called with the interpreter's lock kept: who waits in it stops every thread
 MAY_WAIT = FOUND >= (1, 1, 0)
+
+# 1.0.2 has no locks of its own, and not every Python can keep its own within a call (`_declare`)
+TAKES_THREADS = FOUND >= (1, 1, 0) or (ONE_AT_A_TIME and hasattr(ctypes, "PyDLL"))
 
 # A connection does not get them from its context (python/cpython#87688)
 LOSES_HOST_FLAGS = PAIR.version < 0x101010CF  # 1.1.1l
