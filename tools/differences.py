@@ -41,6 +41,9 @@ SECTIONS = {
 
 def main() -> int:
     """Do what the command line says; the exit code."""
+    if sys.argv[1:] not in ([], ["--check"]):
+        print(__doc__)
+        return 2
     text = document()
     if sys.argv[1:] == ["--check"]:
         return 0 if DOCUMENT.exists() and DOCUMENT.read_text("utf-8") == text else 1

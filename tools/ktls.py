@@ -2,7 +2,7 @@
 
 User-mode Linux, as Debian ships it: a kernel that is a program, which takes no root and no virtual
 machine. It has the files of this machine, a loopback interface, and nothing else. The exit code is
-the command's, or 3 when such a kernel cannot be had or started here.
+the command's, 2 when there is none, or 3 when such a kernel cannot be had or started here.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ SECONDS = 300
 
 def main() -> int:
     """Start the kernel, which starts this file again as its first process; the exit code."""
+    if not sys.argv[1:] or sys.argv[1].startswith("-"):
+        print(__doc__)
+        return 2
     try:
         kernel = get()
         with tempfile.TemporaryDirectory() as folder:

@@ -54,6 +54,9 @@ def main() -> int:
     if sys.argv[1:] == ["--probe"]:
         print(json.dumps(probe()))
         return 0
+    if sys.argv[1:] not in ([], ["--check"]):
+        print(__doc__)
+        return 2
     text = document()
     if sys.argv[1:] == ["--check"]:
         return 0 if DOCUMENT.exists() and DOCUMENT.read_text("utf-8") == text else 1
