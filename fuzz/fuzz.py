@@ -253,6 +253,8 @@ TARGETS = {
 }
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
+        sys.exit(f"{__doc__}\nNAME: {', '.join(TARGETS)}")
     target = TARGETS[sys.argv.pop(1)]
     atheris.Setup(sys.argv, target)
     atheris.Fuzz()
