@@ -34,7 +34,7 @@ class Agreed:
     ctx: Shared
     hooks: Any
     server_side: bool
-    in_callback: bool
+    in_callback: Any
     sni_unheard: Any
     #: the contexts that it was given later
     _given: list[Shared]
@@ -80,6 +80,18 @@ class Agreed:
             address = libssl.SSL_get1_peer_certificate(self.ptr)
             return [Certificate._of(address), *chain] if address else chain
 
+    def _peer_has_closed(self) -> bool:
+        """Whether the peer has closed TLS in order, and we have not."""
+        return bool(libssl.SSL_get_shutdown(self.ptr) == libssl.SSL_RECEIVED_SHUTDOWN)
+
+    def _allow_post_handshake_auth(self) -> None:
+        if not self.server_side:
+            libssl.SSL_set_post_handshake_auth(self.ptr, 1)
+            return
+        mode = libssl.SSL_get_verify_mode(self.ptr)
+        if mode & libssl.SSL_VERIFY_PEER:
+            libssl.SSL_set_verify(self.ptr, mode | libssl.SSL_VERIFY_POST_HANDSHAKE, None)
+
     def verify_client_post_handshake(self) -> None:
         """Ask a TLS 1.3 client for its certificate. SSL_verify_client_post_handshake(3)"""
         if not features.HAS_PHA:
@@ -107,7 +119,7 @@ class Agreed:
 
         :raises ValueError: a handshake has chosen a certificate of the present one, and uses it.
         """
-        if self.in_callback:
+        if self.in_callback is True:
             may_be_chosen = not self.sni_unheard
         else:
             may_be_chosen = libssl.SSL_want(self.ptr) == libssl.SSL_WRITING

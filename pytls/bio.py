@@ -244,7 +244,9 @@ def drain(ptr: Any, size: int) -> bytes:
     if not size:
         return b""
     room = fresh(None, c_ssize_t(size))
-    data: bytes = room[: BIO_read(ptr, room, size)]
+    count = BIO_read(ptr, room, size)
+    # A signal's handler may have taken all of it: then the room was never filled
+    data: bytes = room[:count] if count > 0 else b""
     return data
 
 

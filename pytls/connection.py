@@ -53,6 +53,9 @@ NOTHING = BytesIO()
 
 NOBODY: Callable[[], Any] = lambda: None  # noqa: E731  # a reference to nothing
 
+BEFORE = "before"
+"""What `in_callback` is until a first handshake is done: so only `_shake` may have callbacks."""
+
 DONE = 0
 """What an operation without a count returns when it is done."""
 
@@ -155,8 +158,8 @@ class Connection(Agreed):
         self.psk_unheard = (hook_before or getattr(hooks, kind)) is not None
         if self.sni_unheard or self.psk_unheard:
             self.raised = UNHEARD
-        #: whether a callback of the program's own is running
-        self.in_callback = False
+        #: whether OpenSSL may be calling back, and takes no other call
+        self.in_callback: Any = BEFORE
         #: whether an error has ended it for good; `in_callback` then stays true
         self.ended = False
         self.server_side = server_side
@@ -175,14 +178,6 @@ class Connection(Agreed):
         register(address, self)
 
     # --- set-up
-
-    def _allow_post_handshake_auth(self) -> None:
-        if not self.server_side:
-            libssl.SSL_set_post_handshake_auth(self.ptr, 1)
-            return
-        mode = libssl.SSL_get_verify_mode(self.ptr)
-        if mode & libssl.SSL_VERIFY_PEER:
-            libssl.SSL_set_verify(self.ptr, mode | libssl.SSL_VERIFY_POST_HANDSHAKE, None)
 
     def attach_fd(self, fd: int) -> None:
         """Speak over the non-blocking socket `fd`. SSL_set_fd(3)"""
@@ -221,14 +216,27 @@ class Connection(Agreed):
         SSL_do_handshake(3)
         """
         with self._lock:
-            if self.in_callback:
-                raise self._in_use()
-            ERR_clear_error()
-            ret = SSL_do_handshake(self.ptr)
-            if ret == 1:
-                self._raise_from_callback()
-                return DONE
-            return self._want_or_raise(SSL_get_error(self.ptr, ret), ret)
+            ret = self._shake()
+            return DONE if ret == 1 else self._want_or_raise(SSL_get_error(self.ptr, ret), ret)
+
+    def _shake(self) -> int:
+        """What SSL_do_handshake(3) has returned. Meanwhile it is as in a callback."""
+        # A signal's handler or a finalizer may run where one begins, before a line of it
+        before = self.in_callback
+        if before and before is not BEFORE:
+            raise self._in_use()
+        if self.unfed:
+            self.feed()
+        ERR_clear_error()
+        try:
+            self.in_callback = True
+            ret: int = SSL_do_handshake(self.ptr)
+        finally:
+            self.in_callback = before
+        if ret == 1:
+            self.in_callback = False
+            self._raise_from_callback()
+        return ret
 
     def read(self, size: int) -> bytes | int:
         """Decrypt up to `size` bytes (at least 1), one record's at most.
@@ -239,8 +247,8 @@ class Connection(Agreed):
         SSL_read(3)
         """
         with self._lock:
-            if self.in_callback:
-                raise self._in_use()
+            if self.in_callback and (ret := self._shake()) != 1:
+                return self._ended(ret) or b""
             if self.rest is not NOTHING:
                 data: bytes = self.rest.read(size)
                 if data:
@@ -291,8 +299,8 @@ class Connection(Agreed):
         SSL_read(3)
         """
         with self._lock:
-            if self.in_callback:
-                raise self._in_use()
+            if self.in_callback and (ret := self._shake()) != 1:
+                return self._ended(ret)
             if self.rest is not NOTHING:
                 data = self.rest.read(size)
                 if data:
@@ -330,8 +338,8 @@ class Connection(Agreed):
         SSL_write(3)
         """
         with self._lock:
-            if self.in_callback:
-                raise self._in_use()
+            if self.in_callback and (ret := self._shake()) != 1:
+                return self._want_or_raise(SSL_get_error(self.ptr, ret), ret, TELLS_ERRNO)
             if not size:
                 # SSL_write(3): with nothing to write its answer is undefined
                 return self._write_nothing()
@@ -390,7 +398,7 @@ class Connection(Agreed):
         SSL_shutdown(3); RFC 8446 §6.1
         """
         with self._lock:
-            if self.in_callback:
+            if self.in_callback and self.in_callback is not BEFORE:
                 raise self._in_use()
             ERR_clear_error()
             if self.gatherer is not None:
@@ -434,10 +442,6 @@ class Connection(Agreed):
         """OpenSSL has read all that has come: to read on is to want more."""
 
     # --- how a call has ended
-
-    def _peer_has_closed(self) -> bool:
-        """Whether the peer has closed TLS in order, and we have not."""
-        return bool(libssl.SSL_get_shutdown(self.ptr) == libssl.SSL_RECEIVED_SHUTDOWN)
 
     def _want_or_raise(
         self, code: int, ret: int, tells_errno: bool = True, reading: bool = False

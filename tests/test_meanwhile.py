@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -19,10 +20,10 @@ from peers import (
     receive_exactly,
     server_context,
 )
-from pki import Pki
+from pki import HOSTNAME, Pki
 
 import pytls
-from pytls import _transport, connection
+from pytls import _callbacks, _transport, bio, connection
 
 
 @pytest.fixture
@@ -79,6 +80,25 @@ def test_a_handler_that_reads(contexts: Contexts, monkeypatch: pytest.MonkeyPatc
         assert receive_exactly(pair.client, 6) == b"defDEF"
 
 
+def test_a_handler_that_takes_all(contexts: Contexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A buffer that a signal's handler has emptied gives nothing, and not what memory held."""
+    incoming = pytls.MemoryBIO()
+    contexts.server.wrap_bio(incoming, pytls.MemoryBIO(), server_side=True)
+    incoming.write(b"*" * 100)
+    fresh, handled = bio.fresh, []
+
+    def interrupted(*arguments: Any) -> Any:
+        room = fresh(*arguments)
+        if not handled:
+            handled.append(b"")
+            handled[0] = incoming.read()
+        return room
+
+    monkeypatch.setattr(bio, "fresh", interrupted)
+    assert incoming.read() == b""
+    assert handled == [b"*" * 100]
+
+
 def test_views_of_two_threads_do_not_mix(contexts: Contexts) -> None:
     """What one sendall sends arrives together, also of a memoryview."""
     size = 64 * RECORD
@@ -114,3 +134,39 @@ def test_to_await_ones_turn_is_a_part_of_the_timeout(contexts: Contexts, make: A
             end.sendall(make(bytes(16 << 20)))
         assert time.monotonic() - begin < 30 * SHORT
         writing.result()
+
+
+@pytest.mark.parametrize("drive", ["do_handshake", "read", "write"])
+def test_a_handler_within_a_callback(
+    contexts: Contexts, monkeypatch: pytest.MonkeyPatch, drive: str
+) -> None:
+    """OpenSSL is in a call: a signal's handler or a finalizer is refused another, wherever it runs.
+
+    It crashed where the callback was one of pytls' own.
+    """
+    for context in contexts:
+        context.set_alpn_protocols(["a"])
+    there, back = pytls.MemoryBIO(), pytls.MemoryBIO()
+    client = contexts.client.wrap_bio(back, there, server_hostname=HOSTNAME)
+    server = contexts.server.wrap_bio(there, back, server_side=True)
+    arguments = (b"*",) if drive == "write" else ()
+    split = _callbacks._split
+    refused = []
+
+    def interrupted(wire: bytes) -> list[bytes]:
+        for call in server.do_handshake, server.read, lambda: server.write(b"*"), server.unwrap:
+            with pytest.raises(RuntimeError, match="callback"):
+                call()
+            refused.append(call)
+        return split(wire)
+
+    monkeypatch.setattr(_callbacks, "_split", interrupted)
+    for _ in range(3):
+        with contextlib.suppress(pytls.SSLWantReadError):
+            client.do_handshake()
+        with contextlib.suppress(pytls.SSLWantReadError):
+            getattr(server, drive)(*arguments)
+    assert len(refused) == 4
+    assert server.selected_alpn_protocol() == client.selected_alpn_protocol() == "a"
+    client.write(b"answer")
+    assert server.read() == b"answer"
