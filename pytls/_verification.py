@@ -163,6 +163,9 @@ class Verification:
     def load_default_certs(self, purpose: Any = Purpose.SERVER_AUTH) -> None:
         """Believe the system's authorities, on Windows those in its stores.
 
+        :param purpose: what the peer is to be authenticated for; only Windows tells them apart.
+        :raises TypeError: `purpose` is none.
+
         Source: `ssl.SSLContext.load_default_certs`.
         """
         if not isinstance(purpose, _ASN1Object):

@@ -272,6 +272,7 @@ class SSLSocket(Transport):
         :param flags: must be 0.
         :raises SSLWantWriteError: non-blocking, and the socket takes no more.
         :raises socket.timeout: `gettimeout()` seconds have passed; nobody knows how much was sent.
+        :raises OverflowError: more than 2 GiB at once; a memoryview of them goes in pieces.
 
         Source: `ssl.SSLSocket.sendall`; SSL_write(3).
         """

@@ -181,7 +181,12 @@ class DER(bytes):
     __slots__ = ()
 
     def public_bytes(self, format: int = ENCODING_PEM) -> str | bytes:
-        """PEM text or, for `ENCODING_DER`, bytes. Source: `_ssl.Certificate.public_bytes`."""
+        """PEM text or, for `ENCODING_DER`, bytes.
+
+        :raises ValueError: `format` is neither.
+
+        Source: `_ssl.Certificate.public_bytes`.
+        """
         format = c_int(format)
         if format == ENCODING_PEM:
             return DER_cert_to_PEM_cert(self)
