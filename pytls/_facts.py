@@ -9,7 +9,7 @@ from ._arguments import address, c_int, let_go, writable
 from ._callbacks import Hooks
 from ._change import Shared
 from ._features import LOSES_HOST_FLAGS
-from ._protocol import check_side
+from ._protocol import check_side, no_npn
 from ._types import Any, TypeVar
 from ._verification import set_host_flags
 from .connection import Connection
@@ -185,6 +185,7 @@ class Facts:
 
     def selected_npn_protocol(self) -> None:
         """None: NPN is gone. Source: `ssl.SSLSocket.selected_npn_protocol`."""
+        no_npn()
 
     def selected_alpn_protocol(self) -> str | None:
         """The protocol agreed on by ALPN; None when there is none.
@@ -277,7 +278,8 @@ class Facts:
         if connection is not None and not isinstance(cb_type, str):
             raise TypeError(f"argument 'cb_type' must be str, not {type(cb_type).__name__}")
         if cb_type not in CHANNEL_BINDING_TYPES:
-            raise ValueError(f"{cb_type} channel binding type not implemented")
+            name = f"'{cb_type}'" if connection is not None else cb_type
+            raise ValueError(f"{name} channel binding type not implemented")
         return connection.get_channel_binding() if connection is not None else None
 
     def verify_client_post_handshake(self) -> None:

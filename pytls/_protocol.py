@@ -88,10 +88,15 @@ def get_protocol_name(protocol_code: int) -> str:
     return _PROTOCOL_NAMES.get(protocol_code, "<unknown>")
 
 
-def deprecated(what: str, stacklevel: int = 3, end: str = "") -> None:
+def deprecated(what: str, stacklevel: int = 2, end: str = "") -> None:
     """Warn as the interpreter's own `ssl` does."""
     if python.SIDES:
         warnings.warn(f"{what} deprecated{end}", DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+def no_npn() -> None:
+    """Warn of NPN, as `deprecated` does."""
+    deprecated("ssl NPN is", stacklevel=3, end=", use ALPN instead")
 
 
 def check_side(protocol: Any, server_side: bool) -> None:

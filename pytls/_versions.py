@@ -94,6 +94,6 @@ class Versions:
                 "The context's protocol doesn't support modification of highest and lowest version."
             )
         if value in _OLD_VERSIONS:
-            deprecated(f"ssl.TLSVersion.{TLSVersion(value).name} is", stacklevel=4)
+            deprecated(f"ssl.TLSVersion.{TLSVersion(value).name} is", stacklevel=3)
         if not set_bound(self._handle, bound, value):
             raise ValueError(f"Unsupported protocol version 0x{value:x}")

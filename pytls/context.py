@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 
 from . import _credentials
 from . import _features as features
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
-from . import _python as python
 from ._algorithms import Algorithms
 from ._arguments import as_bytes, c_int, text
 from ._callbacks import (
@@ -23,7 +21,7 @@ from ._callbacks import (
 from ._change import replace
 from ._guise import guise
 from ._later import Later
-from ._protocol import DEPRECATED, deprecated, get_options, new_context, set_options
+from ._protocol import DEPRECATED, deprecated, get_options, new_context, no_npn, set_options
 from ._queue import refusal, take
 from ._roots import Roots
 from ._types import Any, Callable, Iterable
@@ -300,10 +298,7 @@ class SSLContext(Verification, Algorithms, Versions):
 
         Source: `ssl.SSLContext.set_npn_protocols`.
         """
-        if python.SIDES:
-            warnings.warn(
-                "ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2
-            )
+        no_npn()
         for protocol in npn_protocols:
             if not 1 <= len(bytes(protocol, "ascii")) <= 255:
                 raise SSLError("NPN protocols must be 1 to 255 in length")

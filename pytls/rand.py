@@ -6,6 +6,7 @@ import warnings
 from ctypes import create_string_buffer
 
 from . import _libcrypto as C
+from . import _python as python
 from ._arguments import INT_MAX, as_bytes, c_int, path
 from ._features import OPENSSL_VERSION
 from ._queue import from_queue
@@ -47,11 +48,8 @@ def RAND_pseudo_bytes(n: int, /) -> tuple[bytes, bool]:
 
     Source: `ssl.RAND_pseudo_bytes`, deprecated since Python 3.6.
     """
-    warnings.warn(
-        "ssl.RAND_pseudo_bytes() is deprecated, use ssl.RAND_bytes()",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    if python.SIDES:
+        warnings.warn("ssl.RAND_pseudo_bytes() is deprecated", DeprecationWarning, stacklevel=2)
     return RAND_bytes(n), True
 
 

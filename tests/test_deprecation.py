@@ -18,10 +18,20 @@ def client(m: ModuleType) -> Any:
     return m.SSLContext(m.PROTOCOL_TLS_CLIENT)
 
 
+def unconnected(m: ModuleType) -> Any:
+    """One end of nothing."""
+    return client(m).wrap_bio(m.MemoryBIO(), m.MemoryBIO(), server_hostname="a")
+
+
 def wrapped(m: ModuleType) -> None:
     """An old-fashioned socket."""
     with socket.socket() as plain:
         m.wrap_socket(plain).close()
+
+
+def pseudo_bytes(m: ModuleType) -> Any:
+    """`RAND_pseudo_bytes`, which `ssl` has no more since Python 3.12."""
+    return getattr(m, "RAND_pseudo_bytes", None) if hasattr(ssl, "RAND_pseudo_bytes") else bytes
 
 
 CALLS: dict[str, Callable[[ModuleType], Any]] = {
@@ -38,6 +48,9 @@ CALLS: dict[str, Callable[[ModuleType], Any]] = {
     "minimum-TLSv1_2": lambda m: setattr(client(m), "minimum_version", m.TLSVersion.TLSv1_2),
     "default-context": lambda m: m.create_default_context(),
     "unverified-context": lambda m: m._create_unverified_context(),
+    "RAND_pseudo_bytes": lambda m: pseudo_bytes(m)(1),
+    "npn-protocol": lambda m: unconnected(m).selected_npn_protocol(),
+    "alpn-protocol": lambda m: unconnected(m).selected_alpn_protocol(),
 }
 
 #: gone from newer Pythons, and here to stay
@@ -47,12 +60,15 @@ KEPT: dict[str, Callable[[ModuleType], Any]] = {
 }
 
 
-def warned(call: Callable[[ModuleType], Any], m: ModuleType) -> list[tuple[type, str, bool]]:
-    """Each warning's class and words, and whether it points here."""
+def warned(call: Callable[[ModuleType], Any], m: ModuleType) -> list[tuple[type, str, int | None]]:
+    """Each warning's class and words, and the line here that it points to."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call(m)
-    return [(item.category, str(item.message), item.filename == __file__) for item in caught]
+    return [
+        (item.category, str(item.message), item.lineno if item.filename == __file__ else None)
+        for item in caught
+    ]
 
 
 @pytest.mark.parametrize("name", CALLS)
