@@ -262,6 +262,7 @@ _SSL3_RT_CHANGE_CIPHER_SPEC = 20
 _SSL3_RT_ALERT = 21
 _SSL3_RT_HANDSHAKE = 22
 _SSL3_RT_HEADER = 0x100
+_SSL3_RT_INNER_CONTENT_TYPE = 0x101
 _SSL3_MT_CHANGE_CIPHER_SPEC = 0x0101
 
 
@@ -281,7 +282,8 @@ def _on_message(
             kind = _TLSMessageType(_SSL3_MT_CHANGE_CIPHER_SPEC)
         elif content == _SSL3_RT_ALERT:
             kind = _member(_TLSAlertType, body[1] if len(body) > 1 else -1)
-        elif content in (_SSL3_RT_HANDSHAKE, _SSL3_RT_HEADER):
+        elif content in (_SSL3_RT_HANDSHAKE, _SSL3_RT_HEADER, _SSL3_RT_INNER_CONTENT_TYPE):
+            # Of the last, `ssl` too tells a record's type by the name of a message's
             kind = body[0] if body else -1
             enum: Any = _TLSContentType if content == _SSL3_RT_HEADER else _TLSMessageType
             kind = _member(enum, kind)

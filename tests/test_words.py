@@ -148,3 +148,21 @@ def test_a_protocol_may_be_any_text(m: Any, pki: Pki) -> None:
 
     ends = shake_hands(m, client, server)[2:]
     assert [end.selected_alpn_protocol() for end in ends] == ["é", "é"]
+
+
+@pytest.mark.skipif(not (pytls.HAS_TLSv1_3 and ssl.HAS_TLSv1_3), reason="no record has two types")
+def test_the_type_within_a_record_has_a_name_too(m: Any, pki: Pki) -> None:
+    """That of a message, as `ssl` has it, whose number it shares."""
+    heard = []
+
+    def watch(_: Any, way: str, version: int, content: int, kind: Any, body: bytes) -> None:
+        if content == m._TLSContentType.INNER_CONTENT_TYPE:
+            heard.append((body, kind))
+
+    client, server = client_context(m, pki, "TLSv1.3"), server_context(m, pki, "TLSv1.3")
+    client._msg_callback = watch
+    shake_hands(m, client, server)
+
+    assert heard
+    assert {kind for _, kind in heard} <= set(m._TLSMessageType)
+    assert all(bytes([kind]) == body for body, kind in heard)
