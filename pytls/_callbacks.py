@@ -13,6 +13,7 @@ from ctypes import memmove, string_at
 
 from . import _libssl as C
 from ._change import connections, outside
+from ._declare import aside
 from ._types import Any, Callable
 from .constants import (
     AlertDescription,
@@ -454,16 +455,16 @@ def _put_key(room: int, key: bytes, most: int) -> int:
 
 # --- the trampolines, by kind
 
-_makers: dict[str, Callable[[], Any]] = {
-    "alpn": lambda: C.alpn_select_cb(_on_alpn_select),
-    "keylog": lambda: C.keylog_cb(_on_keylog),
-    "message": lambda: C.msg_cb(_on_message),
-    "psk_client": lambda: C.psk_client_cb(_on_psk_client),
-    "psk_server": lambda: C.psk_server_cb(_on_psk_server),
-    "psk_session": lambda: C.psk_session_cb(_on_psk_session),
-    "psk_use": lambda: C.psk_use_cb(_on_psk_use),
-    "psk_version": lambda: C.cert_cb(_on_psk_version),
-    "servername": lambda: C.servername_cb(_on_servername),
+_functions: dict[str, tuple[Any, Callable[..., Any]]] = {
+    "alpn": (C.alpn_select_cb, _on_alpn_select),
+    "keylog": (C.keylog_cb, _on_keylog),
+    "message": (C.msg_cb, _on_message),
+    "psk_client": (C.psk_client_cb, _on_psk_client),
+    "psk_server": (C.psk_server_cb, _on_psk_server),
+    "psk_session": (C.psk_session_cb, _on_psk_session),
+    "psk_use": (C.psk_use_cb, _on_psk_use),
+    "psk_version": (C.cert_cb, _on_psk_version),
+    "servername": (C.servername_cb, _on_servername),
 }
 _made: dict[str, Any] = {}
 
@@ -471,5 +472,6 @@ _made: dict[str, Any] = {}
 def trampoline(kind: str) -> Any:
     """The C function that leads into the hook called `kind`; it is never freed."""
     if kind not in _made:
-        _made[kind] = _makers[kind]()
+        prototype, function = _functions[kind]
+        _made[kind] = prototype(aside(function))
     return _made[kind]

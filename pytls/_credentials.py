@@ -10,6 +10,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._arguments import path
 from ._change import Shared, replace
+from ._declare import aside
 from ._handle import Handle
 from ._queue import from_queue, take
 from ._types import Any, Callable
@@ -102,7 +103,7 @@ def load_cert_chain(handle: Shared, certfile: Any, keyfile: Any, password: Any) 
         answers = asked.answers()
         next(answers)
         # Held here alone: a cycle would keep the password until the next garbage collection
-        function = _asks(answers.send)
+        function = _asks(aside(answers.send))
         libssl.SSL_CTX_set_default_passwd_cb(ctx, function)
         try:
             _load(ctx, certificate, key, asked)

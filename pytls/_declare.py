@@ -25,8 +25,9 @@ from __future__ import annotations
 
 import ctypes
 
+from . import _python as python
 from ._loader import PAIR
-from ._types import Any, Protocol, Tuple
+from ._types import Any, Callable, Protocol, Tuple
 
 Release = Tuple[int, int, int]
 
@@ -41,10 +42,11 @@ def release(number: int) -> Release:
 FOUND = release(PAIR.version)
 
 
-# 1.0.2 is thread-safe only with locking callbacks, and one in Python deadlocks when the garbage
-# collector enters it again. No call waits for a peer, so the interpreter's lock can be its lock:
-# where there is one, and a call can keep it (docs/reliability.md).
+# 1.0.2 has no locks of its own. No call waits for a peer, so the interpreter's can be its lock
 _ONE_AT_A_TIME = FOUND < (1, 1, 0)
+
+# Where that is not there, or not kept within a call
+_IN_TURN = _ONE_AT_A_TIME and not (python.ONE_AT_A_TIME and hasattr(ctypes, "PyDLL"))
 
 
 def dotted(version: Release) -> str:
@@ -60,7 +62,7 @@ class CFunction(Protocol):
     def __bool__(self) -> bool: ...
 
 
-# PyPy has none: there every call releases the lock, which is right but for 1.0.2, if slower
+# PyPy has none: there every call releases the lock, which is right, if slower
 _PyDLL: Any = getattr(ctypes, "PyDLL", ctypes.CDLL)
 
 
@@ -176,7 +178,7 @@ def bind(table: dict[str, Any], handle: int) -> None:
         function.restype = row.result
         if not row.hot:
             function.argtypes = row.arguments
-        table[name] = function
+        table[name] = function if row.alone else _in_turn(function)
     if missing:
         raise ImportError(
             f"{PAIR.text} ({PAIR.libcrypto}, {PAIR.libssl}) lacks {', '.join(missing)}: "
@@ -190,7 +192,27 @@ def keeping_gil(function: CFunction) -> CFunction:
     For few bytes: it is done sooner than the lock would be back, beside a busy thread up to 5 ms
     (benchmark ping-busy).
     """
+    if _IN_TURN:
+        return function
     door = _PyDLL(None, handle=PAIR.ssl_handle, use_errno=True)
     again = door._FuncPtr(ctypes.cast(function, ctypes.c_void_p).value)  # type: ignore[arg-type]  # it is one of ctypes
     again.restype = function.restype  # type: ignore[attr-defined]  # the same
     return again  # type: ignore[no-any-return]  # the same
+
+
+def _in_turn(function: Any) -> Any:
+    """A C function, as 1.0.2 may be called on this Python."""
+    if not _IN_TURN:
+        return function
+    from ._turns import InTurn
+
+    return InTurn(function)
+
+
+def aside(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, as this Python may be called back by the OpenSSL found."""
+    if not _IN_TURN:
+        return function
+    from ._turns import aside
+
+    return aside(function)

@@ -9,7 +9,7 @@ from typing import Callable
 
 from . import OPENSSL_VERSION, OPENSSL_VERSION_NUMBER, PROTOCOL_TLS_CLIENT, SSLContext, __version__
 from . import _inventory as inventory
-from ._features import TAKES_THREADS, fips_enabled
+from ._features import fips_enabled
 from ._interpreter import interpreter
 from ._interpreter import rows as interpreter_rows
 from ._loader import PAIR, paths
@@ -49,7 +49,6 @@ def _openssl() -> Facts:
         "chosen_by": PAIR.chosen_by,
         "tried": [{"name": name, "reason": reason} for name, reason in PAIR.tried],
         "fips": fips_enabled(),
-        "threads": TAKES_THREADS,
     }
 
 
@@ -114,9 +113,6 @@ def _verdict(facts: Facts, reason: str | None) -> str:
     return "TLS works."
 
 
-_ONE_THREAD = "one only: this OpenSSL has no locks, and this Python keeps none during a call"
-
-
 def _openssl_rows(openssl: Facts) -> list[Row]:
     tried = [f"{attempt['name']}: {attempt['reason']}" for attempt in openssl["tried"]]
     return [
@@ -126,7 +122,6 @@ def _openssl_rows(openssl: Facts) -> list[Row]:
         ("why these", openssl["chosen_by"]),
         *([("tried before", tried)] if tried else []),
         ("FIPS mode", "on" if openssl["fips"] else "off"),
-        *([] if openssl["threads"] else [("threads", _ONE_THREAD)]),
     ]
 
 

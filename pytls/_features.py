@@ -5,14 +5,12 @@ Rows of the tables tell which functions there are; here stands what follows from
 
 from __future__ import annotations
 
-import ctypes
 from ctypes import c_long, sizeof
 
 from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from ._declare import FOUND, Release, dotted
 from ._loader import PAIR
-from ._python import ONE_AT_A_TIME
 
 # Flags of `ssl`
 HAS_SNI = True
@@ -70,11 +68,8 @@ HAS_VERSION_BOUNDS = FOUND >= (1, 1, 0)
 # What is in a store is told as copies, which are the caller's: X509_STORE_get1_objects(3)
 STORE_OBJECTS_ARE_COPIES = bool(libcrypto.X509_STORE_get1_objects)
 
-# 1.0.2 is called with the interpreter's lock kept: who waits in it stops every thread
+# 1.0.2 is called by one thread at a time (`_declare`): who waits in it stops every other
 MAY_WAIT = FOUND >= (1, 1, 0)
-
-# 1.0.2 has no locks of its own, and not every Python can keep its own within a call (`_declare`)
-TAKES_THREADS = FOUND >= (1, 1, 0) or (ONE_AT_A_TIME and hasattr(ctypes, "PyDLL"))
 
 # A connection does not get them from its context (python/cpython#87688)
 LOSES_HOST_FLAGS = PAIR.version < 0x101010CF  # 1.1.1l

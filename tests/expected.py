@@ -54,7 +54,7 @@ NEWER_SSL = ssl.OPENSSL_VERSION_NUMBER > pytls.OPENSSL_VERSION_NUMBER
 WRITE_AFTER_END = (3, 8) if SAME_LIBRARY else (3, 13)
 
 #: what pytls itself does not ask for
-_MORE = {"ED25519": features.HAS_TLSv1_3}
+_MORE = {"ED25519": features.HAS_TLSv1_3, "LOCKS": features.HAS_VERSION_BOUNDS}
 
 
 #: whether the running `ssl` has the ciphers and the lowest version of a Python built as it comes:

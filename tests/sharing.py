@@ -218,9 +218,17 @@ def child(module: str, seconds: float, names: str, ca: str, credentials: str) ->
     os._exit(0)  # a thread that still waits is not what this is about
 
 
-def run(module: str, seconds: float, names: str, ca: str, credentials: str) -> tuple[int, str]:
-    """The exit status, negative for a signal, and the last line; -1000 when it hangs."""
-    command = [sys.executable, __file__, "--child", module, str(seconds), names, ca, credentials]
+def run(
+    module: str, seconds: float, names: str, ca: str, credentials: str, first: str = ""
+) -> tuple[int, str]:
+    """The exit status, negative for a signal, and the last line; -1000 when it hangs.
+
+    :param first: what is done before anything is imported.
+    """
+    script = [__file__]
+    if first:
+        script = ["-c", f"import runpy; {first}; runpy.run_path({__file__!r}, None, '__main__')"]
+    command = [sys.executable, *script, "--child", module, str(seconds), names, ca, credentials]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=seconds + PATIENCE, text=True, check=False

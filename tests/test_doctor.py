@@ -12,14 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import expected
 import macros
 import pytest
 from pki import Pki
 
 import pytls
 from pytls import _doctor, _inventory, _loopback
-from pytls import _features as features
 from pytls.__main__ import main
 from pytls._throwaway import Throwaway
 
@@ -67,17 +65,6 @@ def test_it_ends_with_the_verdict(doctor: Any) -> None:
     assert text.endswith("\n\nTLS works.\n")
     assert re.search(f"^OpenSSL +{pytls.OPENSSL_VERSION}$", text, re.MULTILINE)
     assert all(len(line) <= 80 or "/" in line for line in text.splitlines())
-
-
-def test_it_warns_where_threads_are_not_kept_apart(
-    doctor: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenSSL 1.0.2 has no locks, nor has PyPy within a call: they would corrupt memory."""
-    keeps_lock = expected.CPYTHON and getattr(sys, "_is_gil_enabled", lambda: True)()
-    assert doctor("--json")[1]["openssl"]["threads"] == (features.HAS_VERSION_BOUNDS or keeps_lock)
-    for takes_threads in True, False:
-        monkeypatch.setattr(_doctor, "TAKES_THREADS", takes_threads)
-        assert bool(re.search("^threads +one only: ", doctor()[1], re.MULTILINE)) != takes_threads
 
 
 def test_it_tells_what_the_modules_say(doctor: Any) -> None:

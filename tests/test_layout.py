@@ -24,7 +24,7 @@ PARTS = ("pytls", "tests", "tools", "benchmarks")
 #: A module imports only from rows above its own; the first row is open to all.
 LAYERS = """
     constants errors hostname _arguments _der _elf _guise _later _python _report _types
-    _interpreter _openssl102 _private _windows
+    _interpreter _openssl102 _private _turns _windows
     _loader
     _declare
     _libcrypto _reasons

@@ -12,6 +12,7 @@ import time
 
 import pytest
 import sharing
+from expected import lacks
 from peers import SHORT, Background, Contexts, connected, handshaken, receive_exactly, tcp_pair
 from pki import HOSTNAME, Pki
 
@@ -34,6 +35,16 @@ SECONDS = 1.5
 def test_several_threads_share_it(pki: Pki, names: str) -> None:
     """What it comes to is right, or an SSLError that says what the change has made of it."""
     status, told = sharing.run("pytls", SECONDS, names, pki.ca, pki.server.both)
+    assert status == 0, told
+
+
+@lacks("LOCKS")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("names", ["ciphers", *sharing.SCENES])
+def test_openssl_without_locks_gets_one(pki: Pki, names: str) -> None:
+    """As where no call can keep the interpreter's: on PyPy, and on a Python without one."""
+    first = "import ctypes; vars(ctypes).pop('PyDLL', None)"
+    status, told = sharing.run("pytls", SECONDS, names, pki.ca, pki.server.both, first)
     assert status == 0, told
 
 
