@@ -21,3 +21,8 @@ def guise(name: str) -> Any:
         return getattr(sys.modules.get("ssl"), name, cls)
 
     return property(get)
+
+
+def names(self: object) -> list[str]:
+    """A `__dir__` beside that: by default it tells of the `__class__`."""
+    return sorted({*dir(type(self)), *vars(self)})

@@ -372,8 +372,8 @@ class Connection(Agreed):
         SSL_sendfile(3)
         """
         with self._lock:
-            if self.in_callback:
-                raise self._in_use()
+            if self.in_callback and (ret := self._shake()) != 1:
+                return self._want_or_raise(SSL_get_error(self.ptr, ret), ret)
             ERR_clear_error()
             count: int = libssl.SSL_sendfile(self.ptr, fd, offset, size, 0)
             if count >= 0:

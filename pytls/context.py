@@ -19,7 +19,7 @@ from ._callbacks import (
     trampoline,
 )
 from ._change import replace
-from ._guise import guise
+from ._guise import guise, names
 from ._later import Later
 from ._protocol import DEPRECATED, deprecated, get_options, new_context, no_npn, set_options
 from ._queue import refusal, take
@@ -72,6 +72,7 @@ class SSLContext(Verification, Algorithms, Versions):
     """
 
     __class__ = guise("SSLContext")
+    __dir__ = names
     sslsocket_class: Any = Later("socket", "SSLSocket")
     sslobject_class: Any = Later("object", "SSLObject")
 

@@ -11,7 +11,7 @@ from functools import wraps
 from ._arguments import INT_MAX, RECORD, readable
 from ._facts import check_arguments
 from ._features import MAY_WAIT
-from ._guise import guise
+from ._guise import guise, names
 from ._makefile import hasten
 from ._python import ONE_AT_A_TIME
 from ._queue import refusal
@@ -37,6 +37,7 @@ class SSLSocket(Transport):
     """
 
     __class__ = guise("SSLSocket")
+    __dir__ = names
     __slots__ = (
         "do_handshake_on_connect",
         "server_hostname",

@@ -11,6 +11,7 @@ import ssl
 import sys
 import urllib.request
 from typing import Any, Callable, NamedTuple
+from unittest import mock
 
 import pytest
 from expected import needs
@@ -53,6 +54,16 @@ def test_a_context_passes_for_one_of_ssl(pki: Pki) -> None:
 def test_a_socket_passes_for_one_of_ssl(pair: Pair) -> None:
     """Whichever end pytls plays."""
     assert all(isinstance(end, ssl.SSLSocket) for end in pair)
+
+
+def test_its_names_are_told_all_the_same(pki: Pki) -> None:
+    """`dir` asks the `__class__`, and a mock is made of what it tells."""
+    contexts = Contexts(client_context(pytls, pki), server_context(pytls, pki))
+    with connected(contexts) as pair:
+        contexts.client.of_the_program = pair.client.of_the_program = None
+        assert {"of_the_program", "set_groups"} <= {*dir(contexts.client)}
+        assert {"of_the_program", "server_hostname"} <= {*dir(pair.client)}
+        assert hasattr(mock.create_autospec(pair.client), "server_side")
 
 
 def test_a_subclass_passes_for_nothing_else() -> None:
