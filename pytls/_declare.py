@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import ctypes
 
-from . import _python as python
 from ._loader import PAIR
 from ._types import Any, Callable, Protocol, Tuple
 
@@ -45,8 +44,13 @@ FOUND = release(PAIR.version)
 # 1.0.2 has no locks of its own. No call waits for a peer, so the interpreter's can be its lock
 _ONE_AT_A_TIME = FOUND < (1, 1, 0)
 
-# Where that is not there, or not kept within a call
-_IN_TURN = _ONE_AT_A_TIME and not (python.ONE_AT_A_TIME and hasattr(ctypes, "PyDLL"))
+_IN_TURN = False
+
+if _ONE_AT_A_TIME:
+    from ._python import ONE_AT_A_TIME
+
+    # The interpreter's is not there, or is not kept within a call
+    _IN_TURN = not (ONE_AT_A_TIME and hasattr(ctypes, "PyDLL"))
 
 
 def dotted(version: Release) -> str:
