@@ -10,7 +10,7 @@ from . import _libcrypto as libcrypto
 from . import _libssl as libssl
 from . import _trust
 from ._arguments import c_int, c_unsigned, path
-from ._queue import from_queue
+from ._queue import from_queue, refusal
 from ._roots import Roots
 from ._types import Any
 from .constants import HOSTFLAG_NEVER_CHECK_SUBJECT, VerifyFlags, VerifyMode
@@ -223,7 +223,7 @@ def name_peer(ssl: Any, hostname: str, check: bool) -> None:
     :param ssl: the client's `SSL*`.
     :param hostname: ASCII.
     :param check: whether the peer's certificate must bear the name.
-    :raises ValueError, TypeError: no host has such a name.
+    :raises ValueError, TypeError, SSLError: no host has such a name.
 
     SSL_set_tlsext_host_name(3), X509_VERIFY_PARAM_set1_host(3); RFC 6066 §3
     """
@@ -247,4 +247,6 @@ def name_peer(ssl: Any, hostname: str, check: bool) -> None:
     else:
         held = libcrypto.X509_VERIFY_PARAM_set1_host(param, name, len(name))
     if not held:
-        raise from_queue()
+        error = from_queue()
+        # From 4.0 on it looks at names, and says nothing of why it refuses one
+        raise error if error.reason else refusal(f"OpenSSL takes this for no host: {hostname!r}")

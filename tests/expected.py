@@ -40,6 +40,9 @@ BAD_MAC = ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")
 #: what is unusual in a certificate is printed otherwise: 0 before 1.1.0, 1 before 3.0, 2 since
 PRINTS_AS = features.HAS_VERSION_BOUNDS + features.NEW_ERROR_CODES
 
+#: what is no host's name is refused before there is a peer, if it is to be checked
+REFUSES_NAMES = features.BOUNDS_INSTEAD_OF_METHODS
+
 #: what the running `ssl` has; where it has another OpenSSL, less can be compared
 SAME_LIBRARY = ssl.OPENSSL_VERSION_NUMBER == pytls.OPENSSL_VERSION_NUMBER
 #: 1.0.2 does not ask that of whom it trusts, where chains may be partial

@@ -20,7 +20,7 @@ def client(m: ModuleType) -> Any:
 
 def unconnected(m: ModuleType) -> Any:
     """One end of nothing."""
-    return client(m).wrap_bio(m.MemoryBIO(), m.MemoryBIO(), server_hostname="a")
+    return client(m).wrap_bio(m.MemoryBIO(), m.MemoryBIO(), server_hostname="localhost")
 
 
 def wrapped(m: ModuleType) -> None:

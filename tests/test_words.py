@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import ssl
 import sys
@@ -166,3 +167,13 @@ def test_the_type_within_a_record_has_a_name_too(m: Any, pki: Pki) -> None:
     assert heard
     assert {kind for _, kind in heard} <= set(m._TLSMessageType)
     assert all(bytes([kind]) == body for body, kind in heard)
+
+
+@pytest.mark.parametrize("name", ["a-.example", "exa mple"])
+def test_a_name_that_openssl_refuses_is_told(name: str) -> None:
+    """It has no reason in its error queue."""
+    context = pytls.SSLContext(pytls.PROTOCOL_TLS_CLIENT)
+    words = pytest.raises(pytls.SSLError, match=f"this for no host: '{name}'")
+    with words if expected.REFUSES_NAMES else contextlib.nullcontext():
+        end = context.wrap_bio(pytls.MemoryBIO(), pytls.MemoryBIO(), server_hostname=name)
+        assert end.server_hostname == name
