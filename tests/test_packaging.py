@@ -105,7 +105,7 @@ def test_source_date_epoch_is_the_time_of_every_member(tmp_path: Path) -> None:
 def test_the_parts_are_the_whole_project() -> None:
     """What git has, where it is asked: or the sdist would lack what nobody has named here."""
     if not (ROOT / ".git").exists() or not shutil.which("git"):
-        pytest.skip("no checkout")
+        pytest.skip("git lists no files here: this is no checkout")
     listed = subprocess.run(
         ["git", "-c", f"safe.directory={ROOT}", "ls-files"],
         cwd=ROOT,

@@ -151,7 +151,9 @@ def test_a_protocol_may_be_any_text(m: Any, pki: Pki) -> None:
     assert [end.selected_alpn_protocol() for end in ends] == ["é", "é"]
 
 
-@pytest.mark.skipif(not (pytls.HAS_TLSv1_3 and ssl.HAS_TLSv1_3), reason="no record has two types")
+@pytest.mark.skipif(
+    not (pytls.HAS_TLSv1_3 and ssl.HAS_TLSv1_3), reason="a record has a type within since TLS 1.3"
+)
 def test_the_type_within_a_record_has_a_name_too(m: Any, pki: Pki) -> None:
     """That of a message, as `ssl` has it, whose number it shares."""
     heard = []
